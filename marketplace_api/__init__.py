@@ -1,0 +1,1 @@
+"""The marketplace: orders, matching, leases, jobs and statements behind one HTTP API."""
