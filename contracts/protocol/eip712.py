@@ -1,7 +1,7 @@
 """EIP-712 for frozen dataclasses, without a framework.
 
 A struct subclasses ``Struct`` and annotates its fields with the aliases below; the Solidity name
-of a field is its Python name in camelCase, the order is the same. Encoders are built once per class.
+of a field is its Python name in camelCase, the order is the same. Encoders are built once a class.
 Source of the encoding: https://eips.ethereum.org/EIPS/eip-712.
 """
 
@@ -49,7 +49,7 @@ class Member:
 
     python_name: str
     name: str
-    type: str
+    sol_type: str
     check: Check
     encode: Encode
     struct: type[Struct] | None
@@ -94,33 +94,42 @@ def digest(struct: Struct, domain: Domain) -> bytes:
     return keccak(b"\x19\x01" + domain.separator + struct.hash_struct())
 
 
-@cache
 def members(cls: type[Struct]) -> tuple[Member, ...]:
     """The fields of a struct in signing order."""
-    hints = get_type_hints(cls, include_extras=True)
-    return tuple(_member(field.name, hints[field.name]) for field in fields(cls))
+    found = _MEMBERS.get(cls)
+    if found is None:
+        hints = get_type_hints(cls, include_extras=True)
+        found = tuple(_member(field.name, hints[field.name]) for field in fields(cls))
+        _MEMBERS[cls] = found
+    return found
 
 
-@cache
 def type_string(cls: type[Struct]) -> str:
     """``encodeType``: the struct, then the structs that it refers to, sorted by name."""
     nested = {m.struct.type_name: m.struct for m in members(cls) if m.struct is not None}
     return _own_type(cls) + "".join(_own_type(nested[name]) for name in sorted(nested))
 
 
-@cache
 def type_hash(cls: type[Struct]) -> bytes:
     """``keccak256(encodeType)``."""
-    return keccak(type_string(cls).encode())
+    found = _TYPE_HASHES.get(cls)
+    if found is None:
+        found = _TYPE_HASHES[cls] = keccak(type_string(cls).encode())
+    return found
 
 
 def type_definitions(cls: type[Struct]) -> dict[str, list[dict[str, str]]]:
     """The ``types`` object that ``eth_signTypedData_v4`` takes, without ``EIP712Domain``."""
-    result = {cls.type_name: [{"name": m.name, "type": m.type} for m in members(cls)]}
+    result = {cls.type_name: [{"name": m.name, "type": m.sol_type} for m in members(cls)]}
     for member in members(cls):
         if member.struct is not None:
             result |= type_definitions(member.struct)
     return result
+
+
+# functools.cache does not fit: the type checker takes a class of hashable instances for unhashable.
+_MEMBERS: dict[type[Struct], tuple[Member, ...]] = {}
+_TYPE_HASHES: dict[type[Struct], bytes] = {}
 
 
 def camel(name: str) -> str:
@@ -130,14 +139,19 @@ def camel(name: str) -> str:
 
 
 def _own_type(cls: type[Struct]) -> str:
-    return f"{cls.type_name}({','.join(f'{m.type} {m.name}' for m in members(cls))})"
+    return f"{cls.type_name}({','.join(f'{m.sol_type} {m.name}' for m in members(cls))})"
 
 
 def _member(name: str, hint: Any) -> Member:
     if get_origin(hint) is tuple:
         item = _member(name, get_args(hint)[0])
         return Member(
-            name, camel(name), item.type + "[]", _check_each(item), _encode_each(item), item.struct
+            name,
+            camel(name),
+            item.sol_type + "[]",
+            _check_each(item),
+            _encode_each(item),
+            item.struct,
         )
     if isinstance(hint, type) and issubclass(hint, Struct):
         return Member(name, camel(name), hint.type_name, _check_struct(hint), _encode_struct, hint)

@@ -46,12 +46,12 @@ MAX_OPEN_ORDER_LIFE = Seconds(300)
 
 
 def gpu_ms(milli: int, seconds: int) -> GpuMs:
-    """GPU-ms of ``milli`` thousandths of a device over ``seconds``: 250 milli for 72 s is 18,000."""
+    """GPU-ms of ``milli`` over ``seconds``: 250 milli for 72 s is 18,000."""
     return GpuMs(milli * seconds)
 
 
 def lots(milli: int, seconds: int) -> Lots:
-    """Units of a position of ``milli`` over ``seconds``; refuses what is not a whole number of lots."""
+    """Units of a position of ``milli`` over ``seconds``; refuses a broken number of lots."""
     total = milli * seconds
     if total <= 0 or total % LOT_GPU_MS:
         step = _smallest_duration(milli) if milli > 0 else 0

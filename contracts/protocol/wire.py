@@ -116,7 +116,7 @@ def _value_to_wire(member: Member, value: Any) -> Any:
 
 
 def _value_from_wire(member: Member, value: Any, path: str) -> Any:
-    if member.type.endswith("[]"):
+    if member.sol_type.endswith("[]"):
         if not isinstance(value, list):
             raise ProtocolError(path, "a list", value)
         return tuple(_item_from_wire(member, item, f"{path}[{i}]") for i, item in enumerate(value))
@@ -126,9 +126,9 @@ def _value_from_wire(member: Member, value: Any, path: str) -> Any:
 def _item_from_wire(member: Member, value: Any, path: str) -> Any:
     if member.struct is not None:
         return from_wire(member.struct, value, path)
-    if member.type.startswith("bytes32"):
+    if member.sol_type.startswith("bytes32"):
         return parse_hex(value, path, 32)
-    if member.type.startswith("uint") and isinstance(value, str):
+    if member.sol_type.startswith("uint") and isinstance(value, str):
         return _integer(value, path)
     return value
 
@@ -140,7 +140,7 @@ def _integer(text: str, path: str) -> int:
 
 
 def _is_wide(member: Member) -> bool:
-    base = member.type.removesuffix("[]")
+    base = member.sol_type.removesuffix("[]")
     return base.startswith("uint") and int(base[4:]) > JSON_SAFE_BITS
 
 
