@@ -17,7 +17,9 @@ _READY_S = 30
 _CLI = Path("node_modules/ganache/dist/node/cli.js")
 
 
-def start(folder: Path, port: int, *, project: Path, mnemonic: str | None = None) -> Server:
+def start(
+    folder: Path, port: int, *, project: Path, mnemonic: str | None = None, log: Path | None = None
+) -> Server:
     """Start the chain, or find it running, and wait until it answers.
 
     A mnemonic makes Ganache's own funded accounts the same every time; without one they are random.
@@ -25,7 +27,7 @@ def start(folder: Path, port: int, *, project: Path, mnemonic: str | None = None
     if running := recall(folder):
         return running
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "ganache.log"
+    log = log or folder / "ganache.log"
     argv = _command(folder, port, project, mnemonic)
     server = Server(process.spawn(argv, log=log), port, f"http://{LOOPBACK}:{port}", log)
     wait_ready(server, "Ganache", lambda: is_ready(server.url), _READY_S)

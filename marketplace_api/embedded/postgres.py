@@ -29,7 +29,7 @@ _USER = "gpubourse"
 _READY_S = 60
 
 
-def start(folder: Path, port: int) -> Server:
+def start(folder: Path, port: int, *, log: Path | None = None) -> Server:
     """Start the database, or find it running; create its cluster and database where missing."""
     if running := recall(folder):
         return running
@@ -38,7 +38,7 @@ def start(folder: Path, port: int) -> Server:
     # PostgreSQL refuses to run as root.
     owner = unprivileged_account() if os.geteuid() == 0 else None
     cluster = _ensure_cluster(folder, password, owner)
-    log = folder / "postgres.log"
+    log = log or folder / "postgres.log"
     argv = [str(_binary("postgres")), "-D", str(cluster), "-h", LOOPBACK, "-p", str(port)]
     argv += ["-k", ""]  # no socket file: its path may be at most 107 bytes long
     ref = process.spawn(argv, log=log, cwd=cluster, owner=owner)

@@ -21,13 +21,13 @@ from marketplace_api.embedded.server import (
 _READY_S = 15
 
 
-def start(folder: Path, port: int) -> Server:
+def start(folder: Path, port: int, *, log: Path | None = None) -> Server:
     """Start the broker, or find it running, and wait until it answers."""
     if running := recall(folder):
         return running
     folder.mkdir(parents=True, exist_ok=True)
     password = _password(folder)
-    log = folder / "valkey.log"
+    log = log or folder / "valkey.log"
     ref = process.spawn([_binary(), _configure(folder, port, password)], log=log)
     server = Server(ref, port, f"redis://:{password}@{LOOPBACK}:{port}/0", log)
     wait_ready(server, "Valkey", lambda: is_ready(server.url), _READY_S)

@@ -117,7 +117,7 @@ def test_start__port_taken__says_so_with_the_log(tmp_path: Path) -> None:
     """A server that dies while starting is an error that quotes its log."""
     server = valkey.start(tmp_path / "first", free_port())
     try:
-        with pytest.raises(ServerError, match="(?s)Valkey ended while starting.*in use"):
+        with pytest.raises(ServerError, match=r"(?s)Valkey ended while starting.*in use"):
             valkey.start(tmp_path / "second", server.port)
     finally:
         valkey.stop(server)

@@ -1,0 +1,35 @@
+"""Key files of the operator and the auditors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.protocol.keys import Signer
+from marketplace_api.cli.stack.home import Home
+from marketplace_api.cli.stack.settings import StackSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ActorKeys:
+    """Paths, never secrets."""
+
+    operator: Path
+    auditors: tuple[Path, ...]
+
+    def addresses(self) -> tuple[str, ...]:
+        """Every address, the operator's first."""
+        return tuple(Signer.load(path).address for path in (self.operator, *self.auditors))
+
+
+def ensure_keys(home: Home, settings: StackSettings) -> ActorKeys:
+    """Use the key files that are set, make the others once."""
+    operator = settings.operator_key_file or home.keys / "operator"
+    if settings.auditor_key_files:
+        auditors = tuple(Path(path) for path in settings.auditor_key_files.split(","))
+    else:
+        auditors = tuple(home.keys / f"auditor-{n}" for n in range(1, settings.auditors + 1))
+    for path in (operator, *auditors):
+        if not path.exists():
+            Signer.generate().save(path)
+    return ActorKeys(operator.resolve(), tuple(path.resolve() for path in auditors))
