@@ -1,0 +1,437 @@
+"""Logs of the contracts as frozen dataclasses, one for each event that somebody acts on.
+
+A dataclass has the name of its event and the event's arguments in snake_case. A log of any other
+event decodes to nothing; an event here that the exported ABI lacks, or has otherwise, fails at
+import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
+
+from eth_abi.abi import decode
+
+from contracts.bindings.abi_file import Entry, Parameter, entries
+from contracts.protocol.eip712 import camel, checksum
+
+
+@dataclass(frozen=True, slots=True)
+class RawLog:
+    """A log as a node gives it."""
+
+    address: str
+    topics: tuple[bytes, ...]
+    data: bytes
+    transaction: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """Money came in and was credited."""
+
+    account: str
+    from_: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Money left the market."""
+
+    account: str
+    to: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateChanged:
+    """The key that counter-signs usage was replaced; the old one counts until `previous_until`."""
+
+    account: str
+    delegate: str
+    previous: str
+    previous_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoncesCancelled:
+    """Orders with these nonces are void."""
+
+    account: str
+    nonces: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRaised:
+    """Every order of an older epoch is void."""
+
+    account: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bonded:
+    """Money moved from a balance into a bond."""
+
+    provider: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class BondReleased:
+    """Money moved from a bond back into the balance."""
+
+    provider: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilledBid:
+    """One fill of a group."""
+
+    bid: bytes
+    buyer: str
+    series: int
+    milli: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """An ask was paired with bids: units were minted, their cost left the buyers' balances."""
+
+    ask_digest: bytes
+    provider: str
+    terms: int
+    fills: tuple[FilledBid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FillSkipped:
+    """A fill was refused; a zero `bid_digest` means the ask and all its bids."""
+
+    ask_digest: bytes
+    bid_digest: bytes
+    reason: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """Usage was paid: the provider got `payment - fee`, the treasury `fee`."""
+
+    series: int
+    holder: str
+    provider: str
+    used_gpu_ms: int
+    payment: int
+    fee: int
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemSkipped:
+    """A voucher was refused."""
+
+    series: int
+    holder: str
+    reason: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Units were burned and what was not used was refunded."""
+
+    series: int
+    holder: str
+    used_gpu_ms: int
+    refund: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSkipped:
+    """A closing was refused."""
+
+    series: int
+    holder: str
+    reason: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSingle:
+    """Units of a series changed hands; from or to zero is a mint or a burn."""
+
+    operator: str
+    from_: str
+    to: str
+    id: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferBatch:
+    """Units of several series changed hands."""
+
+    operator: str
+    from_: str
+    to: str
+    ids: tuple[int, ...]
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRegistered:
+    """A wallet became a provider."""
+
+    provider: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChanged:
+    """A provider replaced its agent key."""
+
+    provider: str
+    agent: str
+    previous: str
+    previous_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class TermsStruct:
+    """A provider's conditions."""
+
+    device_class: bytes
+    isolation: int
+    step: int
+    reservation_fee_bps: int
+    sla_credit_bps: int
+    interruptible: bool
+    notice: int
+    receipt_interval: int
+    unsigned_intervals: int
+    arbiter_set: int
+
+
+@dataclass(frozen=True, slots=True)
+class TermsRegistered:
+    """Conditions got their number."""
+
+    number: int
+    provider: str
+    fee_bps: int
+    terms: TermsStruct
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAttested:
+    """Auditors vouched for a device."""
+
+    provider: str
+    device: bytes
+    device_class: bytes
+    parent: bytes
+    lane_milli: int
+    expiry: int
+    evidence: bytes
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRemoved:
+    """A device left."""
+
+    provider: str
+    device: bytes
+    device_class: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BondAdded:
+    """A bond grew."""
+
+    provider: str
+    amount: int
+    bonded: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnbondingRequested:
+    """Part of a bond stopped counting."""
+
+    provider: str
+    amount: int
+    unbonding: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class BondTaken:
+    """An unbonded part left the count."""
+
+    provider: str
+    amount: int
+
+
+Event: TypeAlias = (
+    Deposited
+    | Withdrawn
+    | DelegateChanged
+    | NoncesCancelled
+    | EpochRaised
+    | Bonded
+    | BondReleased
+    | Filled
+    | FillSkipped
+    | Redeemed
+    | RedeemSkipped
+    | Closed
+    | CloseSkipped
+    | TransferSingle
+    | TransferBatch
+    | ProviderRegistered
+    | AgentChanged
+    | TermsRegistered
+    | DeviceAttested
+    | DeviceRemoved
+    | BondAdded
+    | UnbondingRequested
+    | BondTaken
+)
+_MARKET = (
+    Deposited,
+    Withdrawn,
+    DelegateChanged,
+    NoncesCancelled,
+    EpochRaised,
+    Bonded,
+    BondReleased,
+    Filled,
+    FillSkipped,
+    Redeemed,
+    RedeemSkipped,
+    Closed,
+    CloseSkipped,
+    TransferSingle,
+    TransferBatch,
+)
+_REGISTRY = (
+    ProviderRegistered,
+    AgentChanged,
+    TermsRegistered,
+    DeviceAttested,
+    DeviceRemoved,
+    BondAdded,
+    UnbondingRequested,
+    BondTaken,
+)
+
+
+def decode_log(log: RawLog) -> Event | None:
+    """The event of a log; nothing for an event that nobody acts on."""
+    found = _decoders().get(log.topics[0]) if log.topics else None
+    return found.decode(log) if found else None
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """Arguments for storage; integers stay integers of any size, bytes become 0x-hex."""
+    return {field.name: _to_json(getattr(event, field.name)) for field in fields(event)}
+
+
+def event_from_json(name: str, args: Mapping[str, Any]) -> Event:
+    """What `event_to_json` stored."""
+    result: Event = _from_json(_classes()[name], args)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoder:
+    cls: type[Event]
+    entry: Entry
+
+    def decode(self, log: RawLog) -> Event:
+        plain = [p for p in self.entry.inputs if not p.indexed]
+        indexed = [p for p in self.entry.inputs if p.indexed]
+        data = decode([p.type for p in plain], log.data)
+        found = dict(zip((p.name for p in plain), data, strict=True))
+        for parameter, topic in zip(indexed, log.topics[1:], strict=True):
+            found[parameter.name] = decode([parameter.type], topic)[0]
+        result: Event = _from_chain(self.cls, tuple(found[p.name] for p in self.entry.inputs))
+        return result
+
+
+@cache
+def _classes() -> dict[str, type[Event]]:
+    return {cls.__name__: cls for cls in (*_MARKET, *_REGISTRY)}
+
+
+@cache
+def _decoders() -> dict[bytes, _Decoder]:
+    found = [_decoder("GpuMarket", cls) for cls in _MARKET]
+    found += [_decoder("ProviderRegistry", cls) for cls in _REGISTRY]
+    return {decoder.entry.topic: decoder for decoder in found}
+
+
+def _decoder(contract: str, cls: type[Event]) -> _Decoder:
+    known = {entry.name: entry for entry in entries(contract, "event")}
+    entry = known.get(cls.__name__)
+    names = [camel(field.name.rstrip("_")) for field in fields(cls)]
+    if entry is None or [parameter.name for parameter in entry.inputs] != names:
+        shown = entry and _names(entry.inputs)
+        raise ImportError(f"{contract}.{cls.__name__}: {names} here, {shown} in the ABI")
+    return _Decoder(cls, entry)
+
+
+def _names(inputs: tuple[Parameter, ...]) -> list[str]:
+    return [parameter.name for parameter in inputs]
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _from_chain(cls: type, values: tuple[Any, ...]) -> Any:
+    hints = _hints(cls)
+    return cls(*(_value(hints[f.name], v) for f, v in zip(fields(cls), values, strict=True)))
+
+
+def _value(hint: Any, value: Any) -> Any:
+    if get_origin(hint) is tuple:
+        return tuple(_value(get_args(hint)[0], item) for item in value)
+    if hint is str:
+        return checksum(value)
+    if hint in (int, bool, bytes):
+        return value
+    return _from_chain(hint, value)
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, (int, str)):
+        return value
+    return event_to_json(value)
+
+
+def _from_json(cls: Any, args: Mapping[str, Any]) -> Any:
+    hints = _hints(cls)
+    return cls(*(_stored(hints[field.name], args[field.name]) for field in fields(cls)))
+
+
+def _stored(hint: Any, value: Any) -> Any:
+    if get_origin(hint) is tuple:
+        return tuple(_stored(get_args(hint)[0], item) for item in value)
+    if hint is bytes:
+        return bytes.fromhex(value[2:])
+    if hint in (int, bool, str):
+        return value
+    return _from_json(hint, value)
+
+
+_decoders()  # a drifted ABI must not wait for its first log

@@ -1,0 +1,172 @@
+"""`GpuMarket`: data of its calls and answers of its views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from web3 import Web3
+from web3.contract import Contract
+
+from contracts.bindings.contract import bind, encode, view
+from contracts.bindings.tuples import as_tuple
+from contracts.protocol.typed_data import Ask, Bid, Voucher
+
+
+@dataclass(frozen=True, slots=True)
+class BidFill:
+    """One bid and what it gets."""
+
+    bid: Bid
+    signature: bytes
+    milli: int
+    start: int
+    duration: int
+    price_per_gpu_hour: int
+    class_proof: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AskGroup:
+    """One ask with the bids that fill it."""
+
+    ask: Ask
+    signature: bytes
+    fills: tuple[BidFill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedVoucher:
+    """A voucher with its signatures; the agent's counts only where the voucher is final."""
+
+    voucher: Voucher
+    holder_signature: bytes
+    agent_signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A position to close."""
+
+    series: int
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account, unpacked."""
+
+    balance: int
+    epoch: int
+    first_nonce: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionState:
+    """One holder's part of one series."""
+
+    units: int
+    milli: int
+    used: int
+    end: int
+    flags: int
+
+    @property
+    def is_final(self) -> bool:
+        """Both sides said that no more will be used."""
+        return bool(self.flags & 1)
+
+
+class GpuMarket:
+    """Calls encode to data; views read at a block."""
+
+    def __init__(self, web3: Web3, address: str) -> None:
+        self.address = address
+        self.contract: Contract = bind(web3, address, "GpuMarket")
+
+    def deposit(self, amount: int) -> bytes:
+        """Pay in; reverts without allowance, on zero and where all balances no longer fit."""
+        return self._encode("deposit", amount)
+
+    def deposit_for(self, account: str, amount: int) -> bytes:
+        """Pay in for somebody."""
+        return self._encode("depositFor", account, amount)
+
+    def withdraw(self, to: str, amount: int) -> bytes:
+        """Take out; reverts above the balance."""
+        return self._encode("withdraw", to, amount)
+
+    def set_delegate(self, delegate: str) -> bytes:
+        """Name the key that counter-signs usage."""
+        return self._encode("setDelegate", delegate)
+
+    def cancel(self, nonces: tuple[int, ...]) -> bytes:
+        """Void the orders with these nonces."""
+        return self._encode("cancel", list(nonces))
+
+    def cancel_all(self) -> bytes:
+        """Void every order signed before."""
+        return self._encode("cancelAll")
+
+    def bond(self, amount: int) -> bytes:
+        """Move money from the balance into the bond."""
+        return self._encode("bond", amount)
+
+    def release_bond(self, provider: str) -> bytes:
+        """Credit a bond whose unbonding is over."""
+        return self._encode("releaseBond", provider)
+
+    def fill(self, groups: tuple[AskGroup, ...]) -> bytes:
+        """Pair asks with bids; a bad one is skipped with its reason."""
+        return self._encode("fill", [_group(group) for group in groups])
+
+    def redeem(self, vouchers: tuple[SignedVoucher, ...]) -> bytes:
+        """Pay for usage; a bad voucher is skipped with its reason."""
+        return self._encode(
+            "redeem",
+            [(as_tuple(v.voucher), v.holder_signature, v.agent_signature) for v in vouchers],
+        )
+
+    def close(self, closings: tuple[Closing, ...]) -> bytes:
+        """Refund and burn; one that is too early is skipped with its reason."""
+        return self._encode("close", [(c.series, c.holder) for c in closings])
+
+    def account(self, account: str, block: int) -> AccountState:
+        """Balance, epoch and nonces."""
+        return AccountState(*view(self.contract, block, "accountOf", account))
+
+    def is_nonce_open(self, account: str, nonce: int, block: int) -> bool:
+        """Whether an order with this nonce could still be filled."""
+        return bool(view(self.contract, block, "isNonceOpen", account, nonce))
+
+    def delegate_of(self, account: str, block: int) -> str:
+        """The key that counter-signs: the delegate or the account itself."""
+        return str(view(self.contract, block, "delegateOf", account))
+
+    def position(self, series: int, holder: str, block: int) -> PositionState:
+        """What a holder has of a series."""
+        return PositionState(*view(self.contract, block, "positionOf", series, holder))
+
+    def total_held(self, block: int) -> int:
+        """Tokens that the contract's books account for."""
+        return int(view(self.contract, block, "totalHeld"))
+
+    def _encode(self, function: str, *args: Any) -> bytes:
+        return encode(self.contract, function, *args)
+
+
+def _group(group: AskGroup) -> tuple[Any, ...]:
+    return as_tuple(group.ask), group.signature, [_fill(fill) for fill in group.fills]
+
+
+def _fill(fill: BidFill) -> tuple[Any, ...]:
+    return (
+        as_tuple(fill.bid),
+        fill.signature,
+        list(fill.class_proof),
+        fill.milli,
+        fill.start,
+        fill.duration,
+        fill.price_per_gpu_hour,
+    )
