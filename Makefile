@@ -17,7 +17,7 @@ SOLIDITY = $(shell find contracts -name '*.sol' -not -path 'contracts/build/*' 2
 
 .PHONY: help
 help: ## list every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 # ---- installation
 
@@ -100,7 +100,7 @@ lint: setup ## style, types, import rules, migrations and ABI drift
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m marketplace_api.embedded \
-	  bash -c '$(BIN)/alembic upgrade head && $(BIN)/alembic check'
+	  bash -c 'alembic="$(BIN)/alembic -c marketplace_api/alembic.ini"; $$alembic upgrade head && $$alembic check'
 	$(BIN)/python contracts/scripts/export_abi.py --check
 
 test-unit: setup ## fast tests without servers

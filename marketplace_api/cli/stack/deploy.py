@@ -46,11 +46,9 @@ def deploy(home: Home, environment: Mapping[str, str]) -> None:
 
 def migrate(home: Home, environment: Mapping[str, str]) -> None:
     """Bring the database to the newest revision."""
-    _run(
-        [sys.executable, "-m", "alembic", "upgrade", "head"],
-        environment,
-        home.log("migrate"),
-    )
+    settings = PROJECT / "marketplace_api" / "alembic.ini"
+    command = [sys.executable, "-m", "alembic", "-c", str(settings), "upgrade", "head"]
+    _run(command, environment, home.log("migrate"))
 
 
 def _write_network(home: Home, environment: Mapping[str, str]) -> None:
