@@ -36,7 +36,7 @@ class LedgerAccount(Base):
     """One side of the books: an owner, what the account is for, and its asset."""
 
     __tablename__ = "ledger_account"
-    __table_args__ = (UniqueConstraint("owner", "kind", "asset"),)
+    __table_args__ = (UniqueConstraint("owner", "kind", "asset", "series"),)
 
     id: Mapped[int] = mapped_column(BigInteger(), Identity(), primary_key=True)
     owner: Mapped[str] = mapped_column(String(64))
@@ -44,6 +44,8 @@ class LedgerAccount(Base):
     kind: Mapped[str] = mapped_column(String(32))
     asset: Mapped[str] = mapped_column(String(80))
     """``payment_token`` or ``gpu_ms``."""
+    series: Mapped[Wide] = mapped_column(server_default=text("0"))
+    """Whose escrow or GPU time this is; 0 for money that no series holds."""
 
 
 class LedgerPosting(Base):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, String, func, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace_api.models.base import Base, Created, Document, Instant, status_column
@@ -34,6 +35,7 @@ class OutboxMessage(Base):
             "id",
             postgresql_where=text("done_at IS NULL AND failed_at IS NULL"),
         ),
+        Index(None, "transaction_id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger(), Identity(), primary_key=True)
@@ -48,4 +50,6 @@ class OutboxMessage(Base):
     done_at: Mapped[Instant | None]
     failed_at: Mapped[Instant | None]
     error: Mapped[str | None]
+    transaction_id: Mapped[UUID | None] = mapped_column(ForeignKey("chain_transaction.id"))
+    """What settlement sends for it; several rows may share one. Set once for each attempt."""
     created_at: Mapped[Created]
