@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IParameters} from "./interfaces/IParameters.sol";
+import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
+import {Lanes} from "./libraries/Lanes.sol";
+import {Signatures} from "./libraries/Signatures.sol";
+import {TermsRules} from "./libraries/TermsRules.sol";
+import {Units} from "./libraries/Units.sol";
+import {Attestation, AttestationLib} from "./types/Attestation.sol";
+import {Terms} from "./types/Terms.sol";
+
+/// @title Providers, terms, devices, sold hours and bonds
+contract ProviderRegistry is IProviderRegistry, EIP712 {
+    using Lanes for mapping(uint256 slot => uint256 word);
+
+    uint256 private constant MAX_CLASSES = 64;
+    uint256 private constant HOUR = 1 hours;
+
+    /// @dev `Terms` with its provider and fee; what a fill reads comes first, in two slots.
+    struct Registered {
+        bytes32 deviceClass;
+        address provider;
+        uint16 feeBps;
+        uint16 step;
+        uint8 isolation;
+        uint16 reservationFeeBps;
+        uint16 slaCreditBps;
+        bool interruptible;
+        uint32 notice;
+        uint32 receiptInterval;
+        uint16 unsignedIntervals;
+        uint32 arbiterSet;
+    }
+
+    /// @inheritdoc IProviderRegistry
+    address public immutable market;
+    IParameters private immutable _parameters;
+    /// @inheritdoc IProviderRegistry
+    uint32 public immutable REDEEM_GRACE;
+    /// @inheritdoc IProviderRegistry
+    bool public immutable ALLOW_SIMULATED;
+
+    /// @inheritdoc IProviderRegistry
+    uint64 public termsCount;
+    mapping(uint64 number => Registered terms) private _terms;
+    /// @inheritdoc IProviderRegistry
+    mapping(address provider => address agent) public agentOf;
+    mapping(address provider => mapping(address agent => uint256 until)) private _replacedUntil;
+    mapping(address provider => Bond bond) private _bonds;
+    mapping(address provider => bytes32[] classes) private _classes;
+    mapping(address provider => mapping(bytes32 deviceClass => Capacity capacity)) private _capacity;
+    mapping(address provider => mapping(bytes32 deviceClass => bytes32[] devices)) private _devicesOf;
+    mapping(address provider => mapping(bytes32 deviceClass => mapping(uint256 slot => uint256 word)))
+        private _calendar;
+    mapping(bytes32 device => Device state) private _devices;
+
+    modifier onlyMarket() {
+        if (msg.sender != market) revert OnlyMarket(market, msg.sender);
+        _;
+    }
+
+    constructor(address market_, IParameters parameters_, uint32 redeemGrace, bool allowSimulated)
+        EIP712("GPU Bourse", "1")
+    {
+        if (market_ == address(0)) revert ZeroAddress();
+        market = market_;
+        _parameters = parameters_;
+        REDEEM_GRACE = redeemGrace;
+        ALLOW_SIMULATED = allowSimulated;
+    }
+
+    // ------------------------------------------------------------------ the provider's calls
+
+    /// @inheritdoc IProviderRegistry
+    function register(address agent) external {
+        if (agent == address(0)) revert ZeroAddress();
+        if (agentOf[msg.sender] != address(0)) revert AlreadyRegistered(msg.sender);
+        agentOf[msg.sender] = agent;
+        emit ProviderRegistered(msg.sender, agent);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function setAgent(address agent) external {
+        if (agent == address(0)) revert ZeroAddress();
+        address previous = _registered(msg.sender);
+        if (agent == previous) return;
+        uint256 until = block.timestamp + REDEEM_GRACE;
+        agentOf[msg.sender] = agent;
+        _replacedUntil[msg.sender][previous] = until;
+        emit AgentChanged(msg.sender, agent, previous, until);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function registerTerms(Terms calldata terms) external returns (uint64 number) {
+        _registered(msg.sender);
+        TermsRules.check(terms);
+        uint16 feeBps = _parameters.feeBps();
+        number = ++termsCount;
+        Registered storage stored = _terms[number];
+        stored.deviceClass = terms.deviceClass;
+        (stored.provider, stored.feeBps, stored.step, stored.isolation) =
+            (msg.sender, feeBps, terms.step, terms.isolation);
+        (stored.reservationFeeBps, stored.slaCreditBps, stored.interruptible, stored.notice) =
+            (terms.reservationFeeBps, terms.slaCreditBps, terms.interruptible, terms.notice);
+        (stored.receiptInterval, stored.unsignedIntervals, stored.arbiterSet) =
+            (terms.receiptInterval, terms.unsignedIntervals, terms.arbiterSet);
+        emit TermsRegistered(number, msg.sender, feeBps, terms);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function requestUnbonding(uint64 amount) external {
+        Bond storage bond = _bonds[msg.sender];
+        if (amount == 0) revert ZeroAmount();
+        if (amount > bond.bonded) revert InsufficientBond(bond.bonded, amount);
+        uint40 ends = uint40(_lastSoldEnd(msg.sender) + REDEEM_GRACE);
+        bond.bonded -= amount;
+        bond.unbonding += amount;
+        bond.unbondingEnds = ends;
+        emit UnbondingRequested(msg.sender, amount, bond.unbonding, ends);
+    }
+
+    // ------------------------------------------------------------------ devices
+
+    /// @inheritdoc IProviderRegistry
+    function attest(Attestation[] calldata attestations, bytes[][] calldata signatures) external {
+        if (attestations.length != signatures.length) {
+            revert LengthMismatch(attestations.length, signatures.length);
+        }
+        for (uint256 i = 0; i < attestations.length; ++i) {
+            _checkAttestation(attestations[i]);
+            _checkAuditors(_hashTypedDataV4(AttestationLib.hash(attestations[i])), signatures[i]);
+            _enrol(attestations[i]);
+        }
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function removeDevice(bytes32 device) external {
+        Device storage state = _devices[device];
+        address provider = state.provider;
+        bytes32 deviceClass = state.deviceClass;
+        if (provider == address(0)) revert DeviceUnknown(device);
+        if (msg.sender != provider && block.timestamp < state.expiry) revert NotRemovable(device, state.expiry);
+        Capacity storage capacity = _capacity[provider][deviceClass];
+        uint256 lanes = capacity.lanes - Units.WHOLE_MILLI / capacity.laneMilli;
+        uint256 sold = peakLanes(provider, deviceClass, uint40(block.timestamp), capacity.lastSoldEnd);
+        if (lanes < sold) revert HoursSold(lanes, sold);
+
+        if (state.parent != 0) --_devices[state.parent].slices;
+        _forget(_devicesOf[provider][deviceClass], state);
+        _setCapacity(provider, deviceClass, uint16(lanes), capacity.laneMilli);
+        emit DeviceRemoved(provider, device, deviceClass);
+    }
+
+    function _checkAttestation(Attestation calldata attestation) private view {
+        _registered(attestation.provider);
+        if (attestation.simulated && !ALLOW_SIMULATED) revert SimulatedRefused(attestation.device);
+        if (attestation.deviceClass == 0) revert BadClass(attestation.deviceClass);
+        if (attestation.device == 0 || attestation.device == attestation.parent) {
+            revert BadDevice(attestation.device, attestation.parent);
+        }
+        uint256 lane = attestation.laneMilli;
+        if (lane == 0 || Units.WHOLE_MILLI % lane != 0) revert BadLane(lane, Units.WHOLE_MILLI);
+        if (attestation.expiry <= block.timestamp) revert StaleAttestation(attestation.expiry, block.timestamp);
+    }
+
+    function _checkAuditors(bytes32 digest, bytes[] calldata signatures) private view {
+        uint256 needed = _parameters.auditorThreshold();
+        uint256 seen;
+        for (uint256 i = 0; i < signatures.length; ++i) {
+            address signer = Signatures.signer(digest, signatures[i]);
+            uint256 index = _parameters.auditorIndex(signer);
+            if (index == 0) revert NotAuditor(signer);
+            if ((seen >> index) & 1 != 0) revert AuditorRepeated(signer);
+            seen |= 1 << index;
+        }
+        if (signatures.length < needed) revert TooFewAuditors(signatures.length, needed);
+    }
+
+    function _enrol(Attestation calldata attestation) private {
+        Device storage state = _devices[attestation.device];
+        address provider = attestation.provider;
+        bytes32 deviceClass = attestation.deviceClass;
+        if (attestation.expiry <= state.expiry) revert StaleAttestation(attestation.expiry, state.expiry);
+        Capacity storage capacity = _capacity[provider][deviceClass];
+        uint16 lanes = capacity.lanes;
+        if (lanes != 0 && capacity.laneMilli != attestation.laneMilli) {
+            revert LaneMismatch(attestation.laneMilli, capacity.laneMilli);
+        }
+        if (state.provider == address(0)) {
+            _admit(attestation, state);
+            lanes = _addLanes(provider, deviceClass, lanes, attestation.laneMilli);
+            bytes32[] storage devices = _devicesOf[provider][deviceClass];
+            state.index = uint16(devices.length);
+            devices.push(attestation.device);
+        } else if (
+            state.provider != provider || state.deviceClass != deviceClass || state.parent != attestation.parent
+        ) {
+            revert DeviceTaken(attestation.device, state.provider);
+        }
+        state.expiry = attestation.expiry;
+        state.simulated = attestation.simulated;
+        _raiseParentExpiry(attestation);
+        _emitAttested(attestation);
+        _setCapacity(provider, deviceClass, lanes, attestation.laneMilli);
+    }
+
+    /// @dev A whole device and its slices exclude each other, and neither comes back by an attestation that is
+    /// older than the one that replaced it.
+    function _admit(Attestation calldata attestation, Device storage state) private {
+        if (state.slices != 0) revert SlicesEnrolled(attestation.device, state.slices);
+        if (attestation.parent != 0) {
+            Device storage parent = _devices[attestation.parent];
+            if (parent.provider != address(0)) revert ParentEnrolled(attestation.device, attestation.parent);
+            if (parent.slices == 0 && attestation.expiry <= parent.expiry) {
+                revert StaleAttestation(attestation.expiry, parent.expiry);
+            }
+            ++parent.slices;
+        }
+        (state.provider, state.deviceClass, state.parent) =
+            (attestation.provider, attestation.deviceClass, attestation.parent);
+    }
+
+    function _addLanes(address provider, bytes32 deviceClass, uint256 lanes, uint256 laneMilli)
+        private
+        returns (uint16)
+    {
+        lanes += Units.WHOLE_MILLI / laneMilli;
+        if (lanes > Lanes.MAX_LANES) revert TooManyLanes(lanes, Lanes.MAX_LANES);
+        bytes32[] storage classes = _classes[provider];
+        // The first lane of a class ever: its record is still empty.
+        if (_capacity[provider][deviceClass].laneMilli == 0) {
+            if (classes.length == MAX_CLASSES) revert TooManyClasses(classes.length + 1, MAX_CLASSES);
+            classes.push(deviceClass);
+        }
+        return uint16(lanes);
+    }
+
+    function _raiseParentExpiry(Attestation calldata attestation) private {
+        if (attestation.parent == 0) return;
+        Device storage parent = _devices[attestation.parent];
+        if (parent.expiry < attestation.expiry) parent.expiry = attestation.expiry;
+    }
+
+    function _forget(bytes32[] storage devices, Device storage state) private {
+        bytes32 last = devices[devices.length - 1];
+        devices[state.index] = last;
+        _devices[last].index = state.index;
+        devices.pop();
+        (state.provider, state.index, state.simulated) = (address(0), 0, false);
+        (state.deviceClass, state.parent) = (0, 0);
+    }
+
+    function _setCapacity(address provider, bytes32 deviceClass, uint16 lanes, uint16 laneMilli) private {
+        Capacity storage capacity = _capacity[provider][deviceClass];
+        Bond storage bond = _bonds[provider];
+        uint256 before = uint256(capacity.lanes) * capacity.laneMilli * capacity.minBondPerMilli;
+        capacity.lanes = lanes;
+        capacity.laneMilli = laneMilli;
+        capacity.expiry = _earliestExpiry(_devicesOf[provider][deviceClass]);
+        capacity.minBondPerMilli = _parameters.minBondPerMilli(deviceClass);
+        uint256 required = bond.required + uint256(lanes) * laneMilli * capacity.minBondPerMilli - before;
+        if (required > type(uint64).max) revert BondOverflow(required, type(uint64).max);
+        bond.required = uint64(required);
+        emit CapacityChanged(provider, deviceClass, lanes, laneMilli, capacity.expiry);
+    }
+
+    function _earliestExpiry(bytes32[] storage devices) private view returns (uint40 earliest) {
+        for (uint256 i = 0; i < devices.length; ++i) {
+            uint40 expiry = _devices[devices[i]].expiry;
+            if (i == 0 || expiry < earliest) earliest = expiry;
+        }
+    }
+
+    function _emitAttested(Attestation calldata attestation) private {
+        emit DeviceAttested(
+            attestation.provider,
+            attestation.device,
+            attestation.deviceClass,
+            attestation.parent,
+            attestation.laneMilli,
+            attestation.expiry,
+            attestation.evidence,
+            attestation.simulated
+        );
+    }
+
+    // ------------------------------------------------------------------ the market's hooks
+
+    /// @inheritdoc IProviderRegistry
+    function reserve(uint64 terms, uint32 milli, uint40 start, uint40 end)
+        external
+        onlyMarket
+        returns (bytes4 reason)
+    {
+        Registered storage stored = _terms[terms];
+        (address provider, bytes32 deviceClass) = (stored.provider, stored.deviceClass);
+        Capacity memory capacity = _capacity[provider][deviceClass];
+        if (capacity.lanes == 0) return NotAttested.selector;
+        if (block.timestamp >= capacity.expiry) return AttestationExpired.selector;
+        if (stored.step % capacity.laneMilli != 0) return StepMismatch.selector;
+        if (_bonds[provider].bonded < _bonds[provider].required) return BondTooLow.selector;
+
+        uint256 wanted = milli / capacity.laneMilli;
+        if (wanted > capacity.lanes) return OverCapacity.selector;
+        (uint256 from, uint256 to) = _hours(start, end);
+        mapping(uint256 slot => uint256 word) storage calendar = _calendar[provider][deviceClass];
+        if (!calendar.within(from, to, capacity.lanes - wanted)) return OverCapacity.selector;
+        calendar.charge(from, to, wanted);
+        if (end > capacity.lastSoldEnd) _capacity[provider][deviceClass].lastSoldEnd = end;
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function release(uint64 terms, uint32 milli, uint40 end) external onlyMarket {
+        Registered storage stored = _terms[terms];
+        (address provider, bytes32 deviceClass) = (stored.provider, stored.deviceClass);
+        (uint256 from, uint256 to) = _hours(uint40(block.timestamp), end);
+        // No lane changes its size while hours of it are sold, so this is what was charged.
+        uint256 lanes = milli / _capacity[provider][deviceClass].laneMilli;
+        _calendar[provider][deviceClass].free(from, to, lanes);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function addBond(address provider, uint64 amount) external onlyMarket {
+        _registered(provider);
+        uint64 bonded = _bonds[provider].bonded + amount;
+        _bonds[provider].bonded = bonded;
+        emit BondAdded(provider, amount, bonded);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function takeUnbonded(address provider) external onlyMarket returns (uint64 amount) {
+        Bond storage bond = _bonds[provider];
+        amount = bond.unbonding;
+        if (amount == 0) revert NothingUnbonding(provider);
+        if (block.timestamp < bond.unbondingEnds) revert UnbondingNotOver(bond.unbondingEnds, block.timestamp);
+        bond.unbonding = 0;
+        bond.unbondingEnds = 0;
+        emit BondTaken(provider, amount);
+    }
+
+    // ------------------------------------------------------------------ views
+
+    /// @inheritdoc IProviderRegistry
+    function isAgent(address provider, address key) external view returns (bool) {
+        if (key == address(0)) return false;
+        return key == agentOf[provider] || block.timestamp <= _replacedUntil[provider][key];
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function termsOf(uint64 number)
+        external
+        view
+        returns (Terms memory terms, address provider, uint16 feeBps)
+    {
+        Registered storage stored = _terms[number];
+        if (stored.provider == address(0)) revert UnknownTerms(number);
+        (terms.deviceClass, terms.isolation, terms.step) = (stored.deviceClass, stored.isolation, stored.step);
+        (terms.reservationFeeBps, terms.slaCreditBps) = (stored.reservationFeeBps, stored.slaCreditBps);
+        (terms.interruptible, terms.notice) = (stored.interruptible, stored.notice);
+        (terms.receiptInterval, terms.unsignedIntervals) = (stored.receiptInterval, stored.unsignedIntervals);
+        terms.arbiterSet = stored.arbiterSet;
+        return (terms, stored.provider, stored.feeBps);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function saleTerms(uint64 number)
+        external
+        view
+        returns (address provider, bytes32 deviceClass, uint16 step, uint8 isolation, uint16 reservationFeeBps)
+    {
+        Registered storage stored = _terms[number];
+        return
+            (stored.provider, stored.deviceClass, stored.step, stored.isolation, stored.reservationFeeBps);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function payeeOf(uint64 number) external view returns (address provider, uint16 feeBps) {
+        return (_terms[number].provider, _terms[number].feeBps);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function capacityOf(address provider, bytes32 deviceClass) external view returns (Capacity memory) {
+        return _capacity[provider][deviceClass];
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function soldLanes(address provider, bytes32 deviceClass, uint256 hour) external view returns (uint256) {
+        return _calendar[provider][deviceClass].sold(hour);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function peakLanes(address provider, bytes32 deviceClass, uint40 start, uint40 end)
+        public
+        view
+        returns (uint256)
+    {
+        if (end <= start) return 0;
+        (uint256 from, uint256 to) = _hours(start, end);
+        return _calendar[provider][deviceClass].peak(from, to);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function classesOf(address provider) external view returns (bytes32[] memory) {
+        return _classes[provider];
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function devicesOf(address provider, bytes32 deviceClass) external view returns (bytes32[] memory) {
+        return _devicesOf[provider][deviceClass];
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function deviceOf(bytes32 device) external view returns (Device memory) {
+        return _devices[device];
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function bondOf(address provider) external view returns (Bond memory) {
+        return _bonds[provider];
+    }
+
+    /// @dev Every hour that [start, end) touches, as [from, to).
+    function _hours(uint256 start, uint256 end) private pure returns (uint256 from, uint256 to) {
+        return (start / HOUR, (end + HOUR - 1) / HOUR);
+    }
+
+    function _lastSoldEnd(address provider) private view returns (uint256 last) {
+        last = block.timestamp;
+        bytes32[] storage classes = _classes[provider];
+        for (uint256 i = 0; i < classes.length; ++i) {
+            uint256 end = _capacity[provider][classes[i]].lastSoldEnd;
+            if (end > last) last = end;
+        }
+    }
+
+    function _registered(address provider) private view returns (address agent) {
+        agent = agentOf[provider];
+        if (agent == address(0)) revert NotRegistered(provider);
+    }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Attestation} from "../types/Attestation.sol";
+import {Terms} from "../types/Terms.sol";
+
+/// @title Who provides, on which terms, with which devices and for which hours
+/// @notice Holds no money: the bonds that it counts lie in the market.
+/// @dev Assumptions: auditors attest what they verified; `k` of them do not collude. The market is trusted and
+/// is the only caller of the hooks, which never revert on a refused fill but return the selector of the error
+/// that describes the refusal.
+interface IProviderRegistry {
+    /// @notice What a provider may sell of one class.
+    struct Capacity {
+        /// Lanes attested; each is `laneMilli` of one device.
+        uint16 lanes;
+        uint16 laneMilli;
+        /// The earliest expiry among the devices; no fill from then on.
+        uint40 expiry;
+        /// End of the latest window ever sold.
+        uint40 lastSoldEnd;
+        /// Bond for each attested milli, as of the last attestation or removal.
+        uint64 minBondPerMilli;
+    }
+
+    /// @notice A provider's collateral.
+    struct Bond {
+        /// Counts towards the minimum.
+        uint64 bonded;
+        /// On its way out: still held, counts no more.
+        uint64 unbonding;
+        uint40 unbondingEnds;
+        /// Minimum for a fill: attested milli times the class's minimum, over all classes.
+        uint64 required;
+    }
+
+    /// @notice One device, or one slice of a device.
+    struct Device {
+        /// Zero when the device is not enrolled.
+        address provider;
+        /// Of the latest attestation; kept after removal, so that an older attestation cannot be replayed.
+        uint40 expiry;
+        /// Enrolled slices that name this device as their parent.
+        uint16 slices;
+        /// Place in the provider's list of the class.
+        uint16 index;
+        bool simulated;
+        bytes32 deviceClass;
+        bytes32 parent;
+    }
+
+    error OnlyMarket(address market, address caller);
+    error ZeroAddress();
+    error ZeroAmount();
+    error LengthMismatch(uint256 attestations, uint256 signatures);
+    error AlreadyRegistered(address provider);
+    error NotRegistered(address provider);
+    /// @notice A field is carried by the protocol but not served by this version: it must be zero.
+    error NotSupported(bytes32 field);
+    error BadClass(bytes32 deviceClass);
+    error BadIsolation(uint256 isolation, uint256 strongest);
+    /// @notice The step is zero, no divisor of 1000, or not 1000 for an isolation that cannot be divided.
+    error BadStep(uint256 step, uint256 isolation);
+    /// @notice The interval, the number of unsigned intervals or the product of both (in seconds) is out of range.
+    error BadReceiptInterval(uint256 unsignedSeconds, uint256 limit);
+    error UnknownTerms(uint64 terms);
+    error SimulatedRefused(bytes32 device);
+    error NotAuditor(address signer);
+    error AuditorRepeated(address signer);
+    error TooFewAuditors(uint256 given, uint256 needed);
+    error BadDevice(bytes32 device, bytes32 parent);
+    /// @notice Enrolled by another owner, in another class or under another parent: it must be removed first.
+    error DeviceTaken(bytes32 device, address provider);
+    error DeviceUnknown(bytes32 device);
+    /// @notice The parent is enrolled as a whole device.
+    error ParentEnrolled(bytes32 device, bytes32 parent);
+    /// @notice Slices of this device are enrolled.
+    error SlicesEnrolled(bytes32 device, uint256 slices);
+    /// @notice The attestation is expired, or not newer than the one that counted last for this device.
+    error StaleAttestation(uint256 expiry, uint256 newest);
+    /// @notice Lanes of a class are alike: remove its devices before attesting another lane.
+    error LaneMismatch(uint256 given, uint256 current);
+    error BadLane(uint256 laneMilli, uint256 whole);
+    error TooManyLanes(uint256 lanes, uint256 limit);
+    error TooManyClasses(uint256 classes, uint256 limit);
+    /// @notice Only the owner removes a device before its attestation expired.
+    error NotRemovable(bytes32 device, uint256 expiry);
+    /// @notice Hours that need the device are sold.
+    error HoursSold(uint256 remainingLanes, uint256 soldLanes);
+    error InsufficientBond(uint256 bonded, uint256 wanted);
+    error NothingUnbonding(address provider);
+    error UnbondingNotOver(uint256 ends, uint256 timestamp);
+    error BondOverflow(uint256 bonded, uint256 limit);
+
+    /// @notice Refusals that `reserve` returns.
+    error NotAttested(address provider, bytes32 deviceClass);
+    error AttestationExpired(uint256 expiry, uint256 timestamp);
+    /// @notice The step of the terms is no multiple of the attested lane.
+    error StepMismatch(uint256 step, uint256 laneMilli);
+    error BondTooLow(uint256 bonded, uint256 required);
+    error OverCapacity(uint256 lanes, uint256 wanted);
+
+    event ProviderRegistered(address indexed provider, address indexed agent);
+    event AgentChanged(address indexed provider, address indexed agent, address previous, uint256 previousUntil);
+    event TermsRegistered(uint64 indexed number, address indexed provider, uint16 feeBps, Terms terms);
+    event DeviceAttested(
+        address indexed provider,
+        bytes32 indexed device,
+        bytes32 indexed deviceClass,
+        bytes32 parent,
+        uint16 laneMilli,
+        uint40 expiry,
+        bytes32 evidence,
+        bool simulated
+    );
+    event DeviceRemoved(address indexed provider, bytes32 indexed device, bytes32 indexed deviceClass);
+    event CapacityChanged(
+        address indexed provider, bytes32 indexed deviceClass, uint16 lanes, uint16 laneMilli, uint40 expiry
+    );
+    event BondAdded(address indexed provider, uint64 amount, uint64 bonded);
+    event UnbondingRequested(address indexed provider, uint64 amount, uint64 unbonding, uint40 ends);
+    event BondTaken(address indexed provider, uint64 amount);
+
+    // ------------------------------------------------------------------ the provider's calls
+
+    /// @notice Become a provider; the caller is the owner key, `agent` the hot key that signs receipts only.
+    function register(address agent) external;
+
+    /// @notice Replace the agent key; the old one still counts in final vouchers for `REDEEM_GRACE`.
+    function setAgent(address agent) external;
+
+    /// @notice Register terms under the next number; immutable, with the fee of this moment.
+    function registerTerms(Terms calldata terms) external returns (uint64 number);
+
+    /// @notice Start taking `amount` out of the bond. It stops counting now and leaves by the market's
+    /// `releaseBond` after the last hour sold so far and `REDEEM_GRACE`. Requests add up and the end moves.
+    function requestUnbonding(uint64 amount) external;
+
+    // ------------------------------------------------------------------ anybody's calls
+
+    /// @notice Enrol or renew devices, each signed by at least the threshold of distinct auditors.
+    /// @dev All or nothing. A whole device and its slices exclude each other.
+    function attest(Attestation[] calldata attestations, bytes[][] calldata signatures) external;
+
+    /// @notice Take a device out: its owner at any time, anybody after its attestation expired, and only where
+    /// the lanes that stay cover every hour already sold.
+    function removeDevice(bytes32 device) external;
+
+    // ------------------------------------------------------------------ the market's hooks
+
+    /// @notice Charge `milli` of the terms' class to each hour that [start, end) touches.
+    /// @return reason Zero when done, else the selector of the error that describes the refusal; nothing changed.
+    function reserve(uint64 terms, uint32 milli, uint40 start, uint40 end) external returns (bytes4 reason);
+
+    /// @notice Give back the running hour and the later ones up to `end`.
+    function release(uint64 terms, uint32 milli, uint40 end) external;
+
+    /// @notice Count a bond that the market took.
+    function addBond(address provider, uint64 amount) external;
+
+    /// @notice Stop counting a bond whose unbonding is over; the market pays it out.
+    function takeUnbonded(address provider) external returns (uint64 amount);
+
+    // ------------------------------------------------------------------ views
+
+    function market() external view returns (address);
+
+    function REDEEM_GRACE() external view returns (uint32);
+
+    /// @notice Whether simulated devices may be enrolled; false on any market but a local one.
+    function ALLOW_SIMULATED() external view returns (bool);
+
+    function agentOf(address provider) external view returns (address);
+
+    /// @notice Whether `key` is the provider's agent key, or was until less than `REDEEM_GRACE` ago.
+    function isAgent(address provider, address key) external view returns (bool);
+
+    /// @notice How many terms are registered; the numbers run from 1.
+    function termsCount() external view returns (uint64);
+
+    function termsOf(uint64 number)
+        external
+        view
+        returns (Terms memory terms, address provider, uint16 feeBps);
+
+    /// @notice What a fill needs of the terms; zeros for an unknown number.
+    function saleTerms(uint64 number)
+        external
+        view
+        returns (address provider, bytes32 deviceClass, uint16 step, uint8 isolation, uint16 reservationFeeBps);
+
+    /// @notice Whom usage under the terms pays, and the fee taken from it; zeros for an unknown number.
+    function payeeOf(uint64 number) external view returns (address provider, uint16 feeBps);
+
+    function capacityOf(address provider, bytes32 deviceClass) external view returns (Capacity memory);
+
+    /// @notice Lanes sold in the hour that begins at `hour * 3600`.
+    function soldLanes(address provider, bytes32 deviceClass, uint256 hour) external view returns (uint256);
+
+    /// @notice Most lanes sold in any hour that [start, end) touches.
+    function peakLanes(address provider, bytes32 deviceClass, uint40 start, uint40 end)
+        external
+        view
+        returns (uint256);
+
+    function classesOf(address provider) external view returns (bytes32[] memory);
+
+    function devicesOf(address provider, bytes32 deviceClass) external view returns (bytes32[] memory);
+
+    function deviceOf(bytes32 device) external view returns (Device memory);
+
+    function bondOf(address provider) external view returns (Bond memory);
+}

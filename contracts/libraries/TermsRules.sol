@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
+import {Terms} from "../types/Terms.sol";
+import {Units} from "./Units.sol";
+
+/// @title What terms may say
+library TermsRules {
+    uint256 private constant MIG = 3;
+    uint256 private constant HOST = 5;
+    /// The agent works on unsigned for 10 minutes at most.
+    uint256 private constant MAX_UNSIGNED_SECONDS = 600;
+
+    function check(Terms calldata terms) internal pure {
+        _checkServed(terms);
+        if (terms.deviceClass == 0) revert IProviderRegistry.BadClass(terms.deviceClass);
+        uint256 isolation = terms.isolation;
+        if (isolation == 0 || isolation > HOST) revert IProviderRegistry.BadIsolation(isolation, HOST);
+        uint256 step = terms.step;
+        bool whole = step == Units.WHOLE_MILLI;
+        if (step == 0 || Units.WHOLE_MILLI % step != 0 || (isolation >= MIG && !whole)) {
+            revert IProviderRegistry.BadStep(step, isolation);
+        }
+        uint256 unsigned = uint256(terms.receiptInterval) * terms.unsignedIntervals;
+        if (unsigned == 0 || unsigned > MAX_UNSIGNED_SECONDS) {
+            revert IProviderRegistry.BadReceiptInterval(unsigned, MAX_UNSIGNED_SECONDS);
+        }
+    }
+
+    function _checkServed(Terms calldata terms) private pure {
+        if (terms.reservationFeeBps != 0) revert IProviderRegistry.NotSupported("reservationFeeBps");
+        if (terms.slaCreditBps != 0) revert IProviderRegistry.NotSupported("slaCreditBps");
+        if (terms.interruptible) revert IProviderRegistry.NotSupported("interruptible");
+        if (terms.notice != 0) revert IProviderRegistry.NotSupported("notice");
+        if (terms.arbiterSet != 0) revert IProviderRegistry.NotSupported("arbiterSet");
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+/// @notice A provider's conditions, registered by transaction and immutable afterwards; never signed.
+struct Terms {
+    /// keccak256 of the canonical class name.
+    bytes32 deviceClass;
+    /// 1 timeslice, 2 mps, 3 mig, 4 device, 5 host; a stronger fence has the higher number.
+    uint8 isolation;
+    /// Smallest milli that moves: 1000 from mig upwards, a divisor of 1000 below.
+    uint16 step;
+    uint16 reservationFeeBps;
+    uint16 slaCreditBps;
+    bool interruptible;
+    /// Seconds between the notice of an interruption and the interruption.
+    uint32 notice;
+    /// Seconds between two receipts.
+    uint32 receiptInterval;
+    /// How many unsigned receipts the agent works on for.
+    uint16 unsignedIntervals;
+    uint32 arbiterSet;
+}
