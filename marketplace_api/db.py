@@ -33,9 +33,13 @@ def bind(target: Engine | Connection) -> None:
 
 
 @contextmanager
-def session_scope() -> Iterator[Session]:
-    """One transaction: commits at the end of the block, rolls back if it raises."""
-    with _sessions() as session, session.begin():
+def session_scope(connection: Connection | None = None) -> Iterator[Session]:
+    """One transaction: commits at the end of the block, rolls back if it raises.
+
+    A leader gives the connection that holds its advisory lock: its writes are lost with the lock.
+    """
+    session = _sessions(bind=connection) if connection is not None else _sessions()
+    with session, session.begin():
         yield session
 
 

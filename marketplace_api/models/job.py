@@ -28,6 +28,9 @@ class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
         Index(None, "lease_id", "created_at"),
+        # Who may read a blob is asked by the jobs that name it.
+        Index(None, "inputs", postgresql_using="gin"),
+        Index(None, "outputs", postgresql_using="gin"),
         CheckConstraint("log_size >= 0", name="log_size"),
     )
 

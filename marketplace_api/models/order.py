@@ -76,6 +76,7 @@ class Order(Base):
         Index(None, "status", "deadline"),
         Index(None, "maker", "sequence"),
         CheckConstraint("price_per_gpu_hour > 0", name="price"),
+        CheckConstraint("reserve >= 0", name="reserve"),
     )
 
     digest: Mapped[Hash] = mapped_column(primary_key=True)
@@ -93,6 +94,8 @@ class Order(Base):
     """The terms of an ask."""
     price_per_gpu_hour: Mapped[Wide]
     """Of a bid, the highest price."""
+    reserve: Mapped[Wide]
+    """Money that an open bid may need at most; 0 for an ask."""
     deadline: Mapped[Number]
     acknowledgement: Mapped[Document]
     """The operator's signed word that it stands in the log."""
@@ -107,6 +110,7 @@ class CancelledNonce(Base):
     __tablename__ = "cancelled_nonce"
 
     wallet: Mapped[Wallet] = mapped_column(primary_key=True)
+    epoch: Mapped[Number] = mapped_column(primary_key=True)
     nonce: Mapped[Wide] = mapped_column(primary_key=True)
     block_number: Mapped[Number]
 

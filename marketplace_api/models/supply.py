@@ -91,7 +91,7 @@ class Terms(Base):
     notice: Mapped[int] = mapped_column(server_default=text("0"))
     interruptible: Mapped[bool] = mapped_column(server_default=text("false"))
     receipt_interval: Mapped[int] = mapped_column(server_default=text("10"))
-    max_unsigned: Mapped[int] = mapped_column(server_default=text("3"))
+    unsigned_intervals: Mapped[int] = mapped_column(server_default=text("3"))
     """How many intervals the agent works on without a countersignature."""
     fee_bps: Mapped[int] = mapped_column(server_default=text("0"))
     arbiter_set: Mapped[int] = mapped_column(server_default=text("0"))
