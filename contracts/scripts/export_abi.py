@@ -34,7 +34,9 @@ def main() -> int:
 def rendered(name: str) -> str:
     """The ABI as committed: entries by kind and name, keys sorted."""
     artefact = json.loads((CONTRACTS / "build" / "contracts" / f"{name}.json").read_text())
-    entries = sorted(artefact["abi"], key=lambda entry: json.dumps([entry["type"], entry.get("name", ""), entry]))
+    entries = sorted(
+        artefact["abi"], key=lambda entry: json.dumps([entry["type"], entry.get("name", ""), entry])
+    )
     return json.dumps(entries, indent=1, sort_keys=True) + "\n"
 
 
