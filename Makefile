@@ -49,7 +49,7 @@ $(STAMPS)/chain: requirements/chain.txt | $(STAMPS)/python
 	@find .venv-chain/lib/python3.*/site-packages/brownie -name '*.so' -delete
 	@touch $@
 
-$(STAMPS)/node: requirements/node.txt $(STAMPS)/app
+$(STAMPS)/node: requirements/node.txt | $(STAMPS)/app
 	@major=$$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/' || true); \
 	if ! [ "$${major:-0}" -ge 20 ]; then \
 	  echo "setup: Node.js"; $(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements/node.txt; \

@@ -1,24 +1,24 @@
-"""`gpubourse up`, `status`, `down` and `doctor`."""
+"""`gpubourse up`, `status`, `down` and `doctor`.
+
+What each command needs is imported when it runs, so that every other command starts fast.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from marketplace_api.cli.stack import doctor as machine
-from marketplace_api.cli.stack.deploy import StepError
-from marketplace_api.cli.stack.down import down as take_down
-from marketplace_api.cli.stack.home import Home, HomeBusyError
+from marketplace_api.cli.stack.errors import StackError
+from marketplace_api.cli.stack.home import Home
 from marketplace_api.cli.stack.progress import Progress
-from marketplace_api.cli.stack.settings import StackSettings
-from marketplace_api.cli.stack.status import all_up
-from marketplace_api.cli.stack.status import status as read_status
-from marketplace_api.cli.stack.up import up as bring_up
 from marketplace_api.embedded.server import ServerError
+
+if TYPE_CHECKING:
+    from marketplace_api.cli.stack.settings import StackSettings
 
 app = typer.Typer(help="Run all parts on this machine.", no_args_is_help=True)
 
@@ -28,11 +28,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 @app.command()
 def up(as_json: AsJson = False) -> None:
     """Start the chain, database, broker, API and workers; what runs already is left alone."""
-    settings = StackSettings()
-    home = Home.at(settings.gpubourse_home)
+    from marketplace_api.cli.stack import up as starting
+
+    home, settings = _opened()
     try:
-        bring_up(home, settings, Progress(quiet=as_json))
-    except (StepError, ServerError, HomeBusyError) as error:
+        starting.up(home, settings, Progress(quiet=as_json))
+    except (StackError, ServerError) as error:
         _fail(str(error), as_json)
     status(as_json)
 
@@ -40,22 +41,26 @@ def up(as_json: AsJson = False) -> None:
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show what runs and whether it answers; exits with 1 unless everything does."""
-    rows = read_status(Home.at(StackSettings().gpubourse_home))
+    from marketplace_api.cli.stack import status as reading
+
+    rows = reading.status(_opened()[0])
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         for row in rows:
             print(f"{row.name:<10} {row.state:<9} {row.pid or '-':<8} {row.url or ''}".rstrip())
-    if not all_up(rows):
+    if not reading.all_up(rows):
         raise typer.Exit(1)
 
 
 @app.command()
 def down(as_json: AsJson = False) -> None:
     """End everything that `up` and `agent start` started here; data stay on disk."""
+    from marketplace_api.cli.stack import down as ending
+
     try:
-        ended = take_down(Home.at(StackSettings().gpubourse_home), Progress(quiet=as_json))
-    except HomeBusyError as error:
+        ended = ending.down(_opened()[0], Progress(quiet=as_json))
+    except StackError as error:
         _fail(str(error), as_json)
     if as_json:
         print(json.dumps({"ended": ended}))
@@ -66,8 +71,9 @@ def down(as_json: AsJson = False) -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check this machine and say what to do about what is missing."""
-    settings = StackSettings()
-    findings = machine.examine(Home.at(settings.gpubourse_home), settings)
+    from marketplace_api.cli.stack import doctor as machine
+
+    findings = machine.examine(*_opened())
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -78,6 +84,13 @@ def doctor(as_json: AsJson = False) -> None:
                 print(f"{'':<21} -> {finding.advice}")
     if not machine.is_healthy(findings):
         raise typer.Exit(1)
+
+
+def _opened() -> tuple[Home, StackSettings]:
+    from marketplace_api.cli.stack.settings import StackSettings
+
+    settings = StackSettings()
+    return Home.at(settings.gpubourse_home), settings
 
 
 def _fail(message: str, as_json: bool) -> NoReturn:

@@ -7,19 +7,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contracts.protocol.deployment import Deployment
+from contracts.protocol.deployment import LOCAL_CHAIN_IDS, Deployment
 from contracts.protocol.errors import ProtocolError
+from marketplace_api.cli.stack.errors import StepError
 from marketplace_api.cli.stack.home import Home
+from marketplace_api.cli.stack.keys import ActorKeys
 from marketplace_api.cli.stack.settings import PROJECT
 from marketplace_api.embedded import ganache, process
 
 NETWORK = "gpubourse"
 _BROWNIE = PROJECT / "contracts" / "toolchain" / "brownie"
 _TIMEOUT_S = 300
-
-
-class StepError(RuntimeError):
-    """A command of the start-up that failed; the message ends with its output."""
+_LOCAL_TIMES = {"START_GRACE": "15", "FREEZE": "10", "REDEEM_GRACE": "10"}
+"""In seconds; with the hours and days of a real market nobody would see a lease close."""
 
 
 def is_deployed(deployment_file: Path, rpc_url: str) -> bool:
@@ -33,15 +33,20 @@ def is_deployed(deployment_file: Path, rpc_url: str) -> bool:
     return all(code not in ("0x", "0x0", None) for code in codes)
 
 
-def deploy(home: Home, environment: Mapping[str, str]) -> None:
+def deploy(home: Home, keys: ActorKeys, environment: Mapping[str, str]) -> None:
     """Run the deploy script with Brownie, on artefacts that were compiled at installation."""
     _write_network(home, environment)
     command = [str(_BROWNIE), "run", "deploy", "--network", NETWORK]
-    extra = {
-        "BROWNIE_HOME": str(home.root / "brownie-deploy"),
+    local = int(environment["CHAIN_ID"]) in LOCAL_CHAIN_IDS
+    defaults = {
         "DEPLOYER_KEY_FILE": environment["OPERATOR_KEY_FILE"],
+        "TREASURY_ADDRESS": keys.treasury_address(),
+        "AUDITOR_ADDRESSES": ",".join(keys.auditor_addresses()),
+        "AUDITOR_THRESHOLD": str(len(keys.auditors) // 2 + 1),
+        **(_LOCAL_TIMES if local else {}),
     }
-    _run(command, {**environment, **extra}, home.log("deploy"))
+    home_of_brownie = {"BROWNIE_HOME": str(home.root / "brownie-deploy")}
+    _run(command, {**defaults, **environment, **home_of_brownie}, home.log("deploy"))
 
 
 def migrate(home: Home, environment: Mapping[str, str]) -> None:

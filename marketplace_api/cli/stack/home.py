@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-
-class HomeBusyError(RuntimeError):
-    """Another `up` or `down` works on the same folder."""
+from marketplace_api.cli.stack.errors import HomeBusyError
 
 
 @dataclass(frozen=True, slots=True)

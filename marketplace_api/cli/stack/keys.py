@@ -1,4 +1,4 @@
-"""Key files of the operator and the auditors."""
+"""Key files of the operator, the auditors and the treasury."""
 
 from __future__ import annotations
 
@@ -16,10 +16,20 @@ class ActorKeys:
 
     operator: Path
     auditors: tuple[Path, ...]
+    treasury: Path
+    """Receives the fees; no process is given this file."""
 
     def addresses(self) -> tuple[str, ...]:
-        """Every address, the operator's first."""
-        return tuple(Signer.load(path).address for path in (self.operator, *self.auditors))
+        """Who sends transactions: the operator, then the auditors."""
+        return (Signer.load(self.operator).address, *self.auditor_addresses())
+
+    def auditor_addresses(self) -> tuple[str, ...]:
+        """Whose attestations the contracts will believe."""
+        return tuple(Signer.load(path).address for path in self.auditors)
+
+    def treasury_address(self) -> str:
+        """Where fees go."""
+        return Signer.load(self.treasury).address
 
 
 def ensure_keys(home: Home, settings: StackSettings) -> ActorKeys:
@@ -29,7 +39,8 @@ def ensure_keys(home: Home, settings: StackSettings) -> ActorKeys:
         auditors = tuple(Path(path) for path in settings.auditor_key_files.split(","))
     else:
         auditors = tuple(home.keys / f"auditor-{n}" for n in range(1, settings.auditors + 1))
-    for path in (operator, *auditors):
+    treasury = home.keys / "treasury"
+    for path in (operator, *auditors, treasury):
         if not path.exists():
             Signer.generate().save(path)
-    return ActorKeys(operator.resolve(), tuple(path.resolve() for path in auditors))
+    return ActorKeys(operator.resolve(), tuple(path.resolve() for path in auditors), treasury)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from marketplace_api.cli.stack.deploy import StepError
+from marketplace_api.cli.stack.errors import StepError
 from marketplace_api.cli.stack.home import Home
 from marketplace_api.cli.stack.progress import Progress
 from marketplace_api.cli.stack.settings import PROJECT

@@ -74,7 +74,7 @@ def _deploy(home: Home, keys: ActorKeys, environment: dict[str, str], progress: 
         _give_gas_money(rpc_url, keys)
     if not is_deployed(Path(environment["DEPLOYMENT_FILE"]), rpc_url):
         with progress.step("contracts"):
-            deploy(home, environment)
+            deploy(home, keys, environment)
 
 
 def _migrate(home: Home, environment: dict[str, str], progress: Progress) -> None:

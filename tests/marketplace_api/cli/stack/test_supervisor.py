@@ -13,7 +13,8 @@ import pytest
 from contracts.protocol.keys import Signer
 from marketplace_api.cli.stack.doctor import examine
 from marketplace_api.cli.stack.down import down
-from marketplace_api.cli.stack.home import Home, HomeBusyError
+from marketplace_api.cli.stack.errors import HomeBusyError
+from marketplace_api.cli.stack.home import Home
 from marketplace_api.cli.stack.keys import ensure_keys
 from marketplace_api.cli.stack.progress import Progress
 from marketplace_api.cli.stack.settings import StackSettings
