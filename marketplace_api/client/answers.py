@@ -158,6 +158,7 @@ class Order:
     reason: str | None = None
     price_per_gpu_hour: int | None = None
     max_price_per_gpu_hour: int | None = None
+    nonce: int | None = None
 
     @property
     def is_open(self) -> bool:

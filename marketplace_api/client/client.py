@@ -54,11 +54,22 @@ class Bourse:
         api_url: str,
         *,
         token: str | None = None,
+        signer: Signer | None = None,
+        on_login: Callable[[Session], None] = lambda _: None,
         handler: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._transport = Transport(api_url, token=token, handler=handler, sleep=sleep)
+        """With a ``signer`` an expired session is renewed by itself; ``on_login`` may keep it."""
+        self._signer = signer
+        self._on_login = on_login
         self._sleep = sleep
+        self._transport = Transport(
+            api_url,
+            token=token,
+            handler=handler,
+            sleep=sleep,
+            renew=self._renew if signer else None,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +96,7 @@ class Bourse:
         body = {"message": message, "signature": to_hex(signer.sign_text(message))}
         session = decode(Session, self._transport.post("/v1/auth/login", body))
         self._transport.token = session.token
+        self._on_login(session)
         return session
 
     def logout(self) -> None:
@@ -236,6 +248,10 @@ class Bourse:
         return self._transport.get_bytes("/v1/statements/me.csv", **query)
 
     # ------------------------------------------------------------ below
+
+    def _renew(self) -> str:
+        assert self._signer is not None
+        return self.login(self._signer).token
 
     def _place(self, path: str, order: Json, signature: bytes, key: str | None) -> Accepted:
         body = {"order": order, "signature": to_hex(signature)}

@@ -14,6 +14,7 @@ from marketplace_api.client.errors import AnswerError, UnreachableError, refusal
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 _RETRIED_STATUSES = frozenset({502, 503, 504})
 _PAUSES_S = (0.2, 0.8)
+_LOGIN = "/v1/auth/"
 
 Json = Mapping[str, object]
 
@@ -29,9 +30,11 @@ class Transport:
         handler: httpx.BaseTransport | None = None,
         timeout_s: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
+        renew: Callable[[], str] | None = None,
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.token = token
+        self._renew = renew
         self._sleep = sleep
         self._http = httpx.Client(base_url=self.api_url, timeout=timeout_s, transport=handler)
 
@@ -106,6 +109,10 @@ class Transport:
             headers=self._headers(headers or {}),
         )
         response = self._attempt(request, attempts)
+        if response.status_code == 401 and self._renew and not path.startswith(_LOGIN):
+            self.token = self._renew()
+            request.headers.update(self._headers({}))
+            response = self._attempt(request, attempts)
         if response.is_error:
             raise refusal(response.status_code, response.content, response.headers)
         return response

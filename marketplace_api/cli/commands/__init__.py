@@ -1,0 +1,1 @@
+"""The commands of `gpubourse` that talk to the API; imported one at a time, when asked for."""
