@@ -33,9 +33,12 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     uint256 private constant MAX_FREEZE = 1 days;
     uint256 private constant MAX_REDEEM_GRACE = 5 days;
 
-    IERC20 private immutable _token;
-    IProviderRegistry private immutable _registry;
-    IParameters private immutable _parameters;
+    /// @inheritdoc IGpuMarket
+    IERC20 public immutable paymentToken;
+    /// @inheritdoc IGpuMarket
+    IProviderRegistry public immutable registry;
+    /// @inheritdoc IGpuMarket
+    IParameters public immutable parameters;
     /// @inheritdoc IGpuMarket
     uint32 public immutable START_GRACE;
     /// @inheritdoc IGpuMarket
@@ -61,9 +64,9 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         if (registry_.market() != address(this) || registry_.REDEEM_GRACE() != timing.redeemGrace) {
             revert RegistryMismatch(address(registry_), registry_.market());
         }
-        _token = token;
-        _registry = registry_;
-        _parameters = parameters_;
+        paymentToken = token;
+        registry = registry_;
+        parameters = parameters_;
         START_GRACE = timing.startGrace;
         FREEZE = timing.freeze;
         REDEEM_GRACE = timing.redeemGrace;
@@ -80,9 +83,9 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     function depositFor(address account, uint256 amount) public nonReentrant {
         if (account == address(0)) revert ZeroAddress();
         // What arrived is known only afterwards: the one place where the transfer precedes the effects.
-        uint256 before = _token.balanceOf(address(this));
-        _token.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 arrived = _token.balanceOf(address(this)) - before;
+        uint256 before = paymentToken.balanceOf(address(this));
+        paymentToken.safeTransferFrom(msg.sender, address(this), amount);
+        uint256 arrived = paymentToken.balanceOf(address(this)) - before;
         if (arrived == 0) revert ZeroAmount();
         uint256 held = totalHeld + arrived;
         if (held > type(uint64).max) revert HeldLimit(held, type(uint64).max);
@@ -98,7 +101,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         _debit(msg.sender, amount);
         totalHeld -= amount;
         emit Withdrawn(msg.sender, to, amount);
-        _token.safeTransfer(to, amount);
+        paymentToken.safeTransfer(to, amount);
     }
 
     /// @inheritdoc IGpuMarket
@@ -134,12 +137,12 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         if (amount == 0) revert ZeroAmount();
         _debit(msg.sender, amount);
         emit Bonded(msg.sender, amount);
-        _registry.addBond(msg.sender, amount);
+        registry.addBond(msg.sender, amount);
     }
 
     /// @inheritdoc IGpuMarket
     function releaseBond(address provider) external {
-        uint64 amount = _registry.takeUnbonded(provider);
+        uint64 amount = registry.takeUnbonded(provider);
         _credit(provider, amount);
         emit BondReleased(provider, amount);
     }
@@ -173,7 +176,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
             if (refusal == 0) ++count;
             else emit FillSkipped(sale.askDigest, result.bid, refusal);
         }
-        if (count != 0) emit Filled(sale.askDigest, sale.provider, sale.terms, _first(filled, count));
+        if (count != 0) emit Filled(sale.askDigest, sale.provider, sale.terms, OrderRules.first(filled, count));
     }
 
     function _openSale(Ask calldata ask, bytes calldata signature)
@@ -186,7 +189,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         if (refusal != 0) return (sale, refusal);
         sale.terms = ask.terms;
         (sale.provider, sale.deviceClass, sale.step, sale.isolation, sale.reservationFeeBps) =
-            _registry.saleTerms(ask.terms);
+            registry.saleTerms(ask.terms);
         if (sale.provider == address(0) || sale.provider != ask.seller) return (sale, TermsNotSellers.selector);
         Account account = _accounts[ask.seller];
         if (account.epoch() != ask.epoch) return (sale, EpochMismatch.selector);
@@ -199,7 +202,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         private
         returns (bytes4 refusal)
     {
-        refusal = _ordersRefuse(ask, sale, wanted);
+        refusal = OrderRules.pair(ask, sale, wanted, START_GRACE);
         if (refusal != 0) return refusal;
 
         Bid calldata bid = wanted.bid;
@@ -207,7 +210,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         uint256 units = (uint256(wanted.milli) * wanted.duration) / Units.LOT;
         uint256 cost = Units.cost(units, ticks);
         Account account = _accounts[bid.buyer];
-        refusal = _buyerRefuses(bid, account, cost);
+        refusal = OrderRules.buyer(bid, account, cost);
         if (refusal != 0) return refusal;
         if (Signatures.signer(result.bid, wanted.signature) != bid.buyer || bid.buyer == address(0)) {
             return BadSignature.selector;
@@ -217,39 +220,13 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         Position position = _positions[series][bid.buyer];
         if (position.flags() != 0) return PositionNotOpen.selector;
         uint40 end = wanted.start + wanted.duration;
-        refusal = _registry.reserve(sale.terms, wanted.milli, wanted.start, end);
+        refusal = registry.reserve(sale.terms, wanted.milli, wanted.start, end);
         if (refusal != 0) return refusal;
 
         _accounts[bid.buyer] = account.debit(cost).spend(bid.nonce);
         _positions[series][bid.buyer] = position.add(units, wanted.milli, end);
         (result.buyer, result.series, result.milli, result.units) = (bid.buyer, series, wanted.milli, uint64(units));
         emit TransferSingle(msg.sender, address(0), bid.buyer, series, units);
-    }
-
-    function _ordersRefuse(Ask calldata ask, Sale memory sale, BidFill calldata wanted)
-        private
-        view
-        returns (bytes4 refusal)
-    {
-        refusal = OrderRules.bidFields(wanted.bid);
-        if (refusal == 0) refusal = OrderRules.price(ask, wanted);
-        if (refusal == 0) refusal = OrderRules.kind(sale, wanted);
-        if (refusal == 0) refusal = OrderRules.window(ask, wanted, START_GRACE);
-        if (refusal == 0) refusal = OrderRules.amount(ask, sale, wanted);
-    }
-
-    function _buyerRefuses(Bid calldata bid, Account account, uint256 cost) private pure returns (bytes4) {
-        if (bid.budget != 0 && cost > bid.budget) return OverBudget.selector;
-        if (account.epoch() != bid.epoch) return EpochMismatch.selector;
-        if (!account.isOpen(bid.nonce)) return NonceSpent.selector;
-        if (cost > account.balance()) return InsufficientBalance.selector;
-        return 0;
-    }
-
-    function _first(FilledBid[] memory filled, uint256 count) private pure returns (FilledBid[] memory first) {
-        if (count == filled.length) return filled;
-        first = new FilledBid[](count);
-        for (uint256 i = 0; i < count; ++i) first[i] = filled[i];
     }
 
     // ------------------------------------------------------------------ redeem
@@ -279,7 +256,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         if (refusal != 0) return refusal;
         uint64 terms = voucher.series.terms();
         if (payee.terms != terms) {
-            (payee.provider, payee.feeBps) = _registry.payeeOf(terms);
+            (payee.provider, payee.feeBps) = registry.payeeOf(terms);
             payee.terms = terms;
         }
         if (!_signaturesHold(signed, payee.provider)) return BadSignature.selector;
@@ -290,7 +267,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         uint256 fee = Units.shareDown(payment, payee.feeBps);
         _positions[voucher.series][voucher.holder] = position.use(voucher.usedGpuMs, voucher.isFinal);
         _credit(payee.provider, payment - fee);
-        if (fee != 0) _credit(_parameters.treasury(), fee);
+        if (fee != 0) _credit(parameters.treasury(), fee);
         emit Redeemed(
             voucher.series, voucher.holder, payee.provider, voucher.usedGpuMs, payment, fee, voucher.isFinal
         );
@@ -300,7 +277,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         bytes32 digest = _hashTypedDataV4(VoucherLib.hash(signed.voucher));
         if (!isDelegate(signed.voucher.holder, Signatures.signer(digest, signed.holderSignature))) return false;
         if (!signed.voucher.isFinal) return true;
-        return _registry.isAgent(provider, Signatures.signer(digest, signed.agentSignature));
+        return registry.isAgent(provider, Signatures.signer(digest, signed.agentSignature));
     }
 
     // ------------------------------------------------------------------ close
@@ -333,7 +310,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         emit Closed(series, holder, uint64(used), refund);
         // Past hours are nobody's: only the running and the later ones go back.
         if (end > (block.timestamp / 1 hours) * 1 hours) {
-            _registry.release(series.terms(), uint32(position.milli()), uint40(end));
+            registry.release(series.terms(), uint32(position.milli()), uint40(end));
         }
         return 0;
     }
@@ -369,21 +346,6 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     }
 
     // ------------------------------------------------------------------ views
-
-    /// @inheritdoc IGpuMarket
-    function paymentToken() external view returns (address) {
-        return address(_token);
-    }
-
-    /// @inheritdoc IGpuMarket
-    function registry() external view returns (address) {
-        return address(_registry);
-    }
-
-    /// @inheritdoc IGpuMarket
-    function parameters() external view returns (address) {
-        return address(_parameters);
-    }
 
     /// @inheritdoc IGpuMarket
     function accountOf(address account) external view returns (AccountState memory) {

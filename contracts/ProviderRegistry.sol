@@ -4,35 +4,18 @@ pragma solidity 0.8.30;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
+import {AttestationRules} from "./libraries/AttestationRules.sol";
 import {Lanes} from "./libraries/Lanes.sol";
-import {Signatures} from "./libraries/Signatures.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
 import {Units} from "./libraries/Units.sol";
 import {Attestation, AttestationLib} from "./types/Attestation.sol";
-import {Terms} from "./types/Terms.sol";
+import {RegisteredTerms, Terms} from "./types/Terms.sol";
 
 /// @title Providers, terms, devices, sold hours and bonds
 contract ProviderRegistry is IProviderRegistry, EIP712 {
     using Lanes for mapping(uint256 slot => uint256 word);
 
     uint256 private constant MAX_CLASSES = 64;
-    uint256 private constant HOUR = 1 hours;
-
-    /// @dev `Terms` with its provider and fee; what a fill reads comes first, in two slots.
-    struct Registered {
-        bytes32 deviceClass;
-        address provider;
-        uint16 feeBps;
-        uint16 step;
-        uint8 isolation;
-        uint16 reservationFeeBps;
-        uint16 slaCreditBps;
-        bool interruptible;
-        uint32 notice;
-        uint32 receiptInterval;
-        uint16 unsignedIntervals;
-        uint32 arbiterSet;
-    }
 
     /// @inheritdoc IProviderRegistry
     address public immutable market;
@@ -44,7 +27,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
 
     /// @inheritdoc IProviderRegistry
     uint64 public termsCount;
-    mapping(uint64 number => Registered terms) private _terms;
+    mapping(uint64 number => RegisteredTerms terms) private _terms;
     /// @inheritdoc IProviderRegistry
     mapping(address provider => address agent) public agentOf;
     mapping(address provider => mapping(address agent => uint256 until)) private _replacedUntil;
@@ -98,7 +81,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         TermsRules.check(terms);
         uint16 feeBps = _parameters.feeBps();
         number = ++termsCount;
-        Registered storage stored = _terms[number];
+        RegisteredTerms storage stored = _terms[number];
         stored.deviceClass = terms.deviceClass;
         (stored.provider, stored.feeBps, stored.step, stored.isolation) =
             (msg.sender, feeBps, terms.step, terms.isolation);
@@ -129,8 +112,10 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
             revert LengthMismatch(attestations.length, signatures.length);
         }
         for (uint256 i = 0; i < attestations.length; ++i) {
-            _checkAttestation(attestations[i]);
-            _checkAuditors(_hashTypedDataV4(AttestationLib.hash(attestations[i])), signatures[i]);
+            _registered(attestations[i].provider);
+            AttestationRules.checkFields(attestations[i], ALLOW_SIMULATED);
+            bytes32 digest = _hashTypedDataV4(AttestationLib.hash(attestations[i]));
+            AttestationRules.checkAuditors(_parameters, digest, signatures[i]);
             _enrol(attestations[i]);
         }
     }
@@ -151,31 +136,6 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         _forget(_devicesOf[provider][deviceClass], state);
         _setCapacity(provider, deviceClass, uint16(lanes), capacity.laneMilli);
         emit DeviceRemoved(provider, device, deviceClass);
-    }
-
-    function _checkAttestation(Attestation calldata attestation) private view {
-        _registered(attestation.provider);
-        if (attestation.simulated && !ALLOW_SIMULATED) revert SimulatedRefused(attestation.device);
-        if (attestation.deviceClass == 0) revert BadClass(attestation.deviceClass);
-        if (attestation.device == 0 || attestation.device == attestation.parent) {
-            revert BadDevice(attestation.device, attestation.parent);
-        }
-        uint256 lane = attestation.laneMilli;
-        if (lane == 0 || Units.WHOLE_MILLI % lane != 0) revert BadLane(lane, Units.WHOLE_MILLI);
-        if (attestation.expiry <= block.timestamp) revert StaleAttestation(attestation.expiry, block.timestamp);
-    }
-
-    function _checkAuditors(bytes32 digest, bytes[] calldata signatures) private view {
-        uint256 needed = _parameters.auditorThreshold();
-        uint256 seen;
-        for (uint256 i = 0; i < signatures.length; ++i) {
-            address signer = Signatures.signer(digest, signatures[i]);
-            uint256 index = _parameters.auditorIndex(signer);
-            if (index == 0) revert NotAuditor(signer);
-            if ((seen >> index) & 1 != 0) revert AuditorRepeated(signer);
-            seen |= 1 << index;
-        }
-        if (signatures.length < needed) revert TooFewAuditors(signatures.length, needed);
     }
 
     function _enrol(Attestation calldata attestation) private {
@@ -294,7 +254,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         onlyMarket
         returns (bytes4 reason)
     {
-        Registered storage stored = _terms[terms];
+        RegisteredTerms storage stored = _terms[terms];
         (address provider, bytes32 deviceClass) = (stored.provider, stored.deviceClass);
         Capacity memory capacity = _capacity[provider][deviceClass];
         if (capacity.lanes == 0) return NotAttested.selector;
@@ -304,7 +264,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
 
         uint256 wanted = milli / capacity.laneMilli;
         if (wanted > capacity.lanes) return OverCapacity.selector;
-        (uint256 from, uint256 to) = _hours(start, end);
+        (uint256 from, uint256 to) = Lanes.hoursOf(start, end);
         mapping(uint256 slot => uint256 word) storage calendar = _calendar[provider][deviceClass];
         if (!calendar.within(from, to, capacity.lanes - wanted)) return OverCapacity.selector;
         calendar.charge(from, to, wanted);
@@ -313,9 +273,9 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
 
     /// @inheritdoc IProviderRegistry
     function release(uint64 terms, uint32 milli, uint40 end) external onlyMarket {
-        Registered storage stored = _terms[terms];
+        RegisteredTerms storage stored = _terms[terms];
         (address provider, bytes32 deviceClass) = (stored.provider, stored.deviceClass);
-        (uint256 from, uint256 to) = _hours(uint40(block.timestamp), end);
+        (uint256 from, uint256 to) = Lanes.hoursOf(uint40(block.timestamp), end);
         // No lane changes its size while hours of it are sold, so this is what was charged.
         uint256 lanes = milli / _capacity[provider][deviceClass].laneMilli;
         _calendar[provider][deviceClass].free(from, to, lanes);
@@ -354,7 +314,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         view
         returns (Terms memory terms, address provider, uint16 feeBps)
     {
-        Registered storage stored = _terms[number];
+        RegisteredTerms storage stored = _terms[number];
         if (stored.provider == address(0)) revert UnknownTerms(number);
         (terms.deviceClass, terms.isolation, terms.step) = (stored.deviceClass, stored.isolation, stored.step);
         (terms.reservationFeeBps, terms.slaCreditBps) = (stored.reservationFeeBps, stored.slaCreditBps);
@@ -370,9 +330,8 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         view
         returns (address provider, bytes32 deviceClass, uint16 step, uint8 isolation, uint16 reservationFeeBps)
     {
-        Registered storage stored = _terms[number];
-        return
-            (stored.provider, stored.deviceClass, stored.step, stored.isolation, stored.reservationFeeBps);
+        RegisteredTerms storage stored = _terms[number];
+        return (stored.provider, stored.deviceClass, stored.step, stored.isolation, stored.reservationFeeBps);
     }
 
     /// @inheritdoc IProviderRegistry
@@ -397,7 +356,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         returns (uint256)
     {
         if (end <= start) return 0;
-        (uint256 from, uint256 to) = _hours(start, end);
+        (uint256 from, uint256 to) = Lanes.hoursOf(start, end);
         return _calendar[provider][deviceClass].peak(from, to);
     }
 
@@ -419,11 +378,6 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     /// @inheritdoc IProviderRegistry
     function bondOf(address provider) external view returns (Bond memory) {
         return _bonds[provider];
-    }
-
-    /// @dev Every hour that [start, end) touches, as [from, to).
-    function _hours(uint256 start, uint256 end) private pure returns (uint256 from, uint256 to) {
-        return (start / HOUR, (end + HOUR - 1) / HOUR);
     }
 
     function _lastSoldEnd(address provider) private view returns (uint256 last) {

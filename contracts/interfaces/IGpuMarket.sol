@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Ask} from "../types/Ask.sol";
 import {Bid} from "../types/Bid.sol";
 import {Voucher} from "../types/Voucher.sol";
+import {IParameters} from "./IParameters.sol";
+import {IProviderRegistry} from "./IProviderRegistry.sol";
 
 /// @title The market: accounts, fills of signed orders, GPU time as ERC-1155 units, payment for usage, refunds
 /// @notice Holds every payment token of the bourse, bonds included. Nobody has a role here.
@@ -194,11 +197,11 @@ interface IGpuMarket {
 
     // ------------------------------------------------------------------ views
 
-    function paymentToken() external view returns (address);
+    function paymentToken() external view returns (IERC20);
 
-    function registry() external view returns (address);
+    function registry() external view returns (IProviderRegistry);
 
-    function parameters() external view returns (address);
+    function parameters() external view returns (IParameters);
 
     function START_GRACE() external view returns (uint32);
 

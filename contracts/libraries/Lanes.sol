@@ -14,6 +14,11 @@ library Lanes {
     /// One in each of the 24 counters.
     uint256 private constant ONES = ((1 << (BITS * HOURS)) - 1) / ((1 << BITS) - 1);
 
+    /// @notice Every hour that the seconds [start, end) touch, as [from, to).
+    function hoursOf(uint256 start, uint256 end) internal pure returns (uint256 from, uint256 to) {
+        return (start / 1 hours, (end + 1 hours - 1) / 1 hours);
+    }
+
     /// @notice Whether no counter of the hours [from, to) exceeds `limit`.
     function within(
         mapping(uint256 slot => uint256 word) storage calendar,
@@ -38,7 +43,7 @@ library Lanes {
     ) internal {
         for (uint256 hour = from; hour < to; hour = _nextDay(hour)) {
             uint256 day = hour / HOURS;
-            calendar[day % RING] = (_counters(calendar, day) + _ones(hour, to) * lanes) | (uint16(day) << 240);
+            calendar[day % RING] = (_counters(calendar, day) + _ones(hour, to) * lanes) | (uint256(uint16(day)) << 240);
         }
     }
 

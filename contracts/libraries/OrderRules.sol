@@ -5,6 +5,7 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {IGpuMarket} from "../interfaces/IGpuMarket.sol";
 import {Ask} from "../types/Ask.sol";
 import {Bid} from "../types/Bid.sol";
+import {Account, AccountLib} from "./Account.sol";
 import {SeriesId} from "./SeriesId.sol";
 import {Units} from "./Units.sol";
 
@@ -23,20 +24,55 @@ struct Sale {
 /// @dev Each function returns zero, or the selector of the error that describes the refusal. Sums are taken in 256
 /// bits, so that no signed value can make a check revert and sink the batch.
 library OrderRules {
+    using AccountLib for Account;
+
     function askFields(Ask calldata ask) internal view returns (bytes4) {
         if (ask.series != 0 || ask.quantity != 0 || ask.maxFills != 0) return IGpuMarket.NotSupported.selector;
         return _validity(ask.validFrom, ask.deadline, ask.filler);
     }
 
-    function bidFields(Bid calldata bid) internal view returns (bytes4) {
+    /// @notice What the pair of orders refuses, whoever the buyer's account.
+    function pair(Ask calldata ask, Sale memory sale, IGpuMarket.BidFill calldata wanted, uint256 startGrace)
+        internal
+        view
+        returns (bytes4 refusal)
+    {
+        refusal = _bidFields(wanted.bid);
+        if (refusal == 0) refusal = _price(ask, wanted);
+        if (refusal == 0) refusal = _kind(sale, wanted);
+        if (refusal == 0) refusal = _window(ask, wanted, startGrace);
+        if (refusal == 0) refusal = _amount(ask, sale, wanted);
+    }
+
+    /// @notice What the buyer's account refuses.
+    function buyer(Bid calldata bid, Account account, uint256 cost) internal pure returns (bytes4) {
+        if (bid.budget != 0 && cost > bid.budget) return IGpuMarket.OverBudget.selector;
+        if (account.epoch() != bid.epoch) return IGpuMarket.EpochMismatch.selector;
+        if (!account.isOpen(bid.nonce)) return IGpuMarket.NonceSpent.selector;
+        if (cost > account.balance()) return IGpuMarket.InsufficientBalance.selector;
+        return 0;
+    }
+
+    /// @notice The first `count` of the fills; the rest was skipped.
+    function first(IGpuMarket.FilledBid[] memory filled, uint256 count)
+        internal
+        pure
+        returns (IGpuMarket.FilledBid[] memory kept)
+    {
+        if (count == filled.length) return filled;
+        kept = new IGpuMarket.FilledBid[](count);
+        for (uint256 i = 0; i < count; ++i) kept[i] = filled[i];
+    }
+
+    function _bidFields(Bid calldata bid) private view returns (bytes4) {
         if (bid.maxFills > 1 || bid.arbiterSet != 0 || bid.minSlaCreditBps != 0 || bid.minNotice != 0) {
             return IGpuMarket.NotSupported.selector;
         }
         return _validity(bid.validFrom, bid.deadline, bid.filler);
     }
 
-    /// @notice The price is the ask's, unless both orders name the same filler, who then chooses inside the limits.
-    function price(Ask calldata ask, IGpuMarket.BidFill calldata wanted) internal pure returns (bytes4) {
+    /// @dev The price is the ask's, unless both orders name the same filler, who then chooses inside the limits.
+    function _price(Ask calldata ask, IGpuMarket.BidFill calldata wanted) private pure returns (bytes4) {
         uint256 given = wanted.pricePerGpuHour;
         if (given == 0 || given % Units.TICK != 0 || given / Units.TICK > SeriesId.MAX_TICKS) {
             return IGpuMarket.PriceOffTick.selector;
@@ -47,7 +83,7 @@ library OrderRules {
         return 0;
     }
 
-    function kind(Sale memory sale, IGpuMarket.BidFill calldata wanted) internal pure returns (bytes4) {
+    function _kind(Sale memory sale, IGpuMarket.BidFill calldata wanted) private pure returns (bytes4) {
         Bid calldata bid = wanted.bid;
         if (!MerkleProof.verifyCalldata(wanted.classProof, bid.deviceClasses, sale.deviceClass)) {
             return IGpuMarket.ClassNotAccepted.selector;
@@ -57,8 +93,8 @@ library OrderRules {
         return 0;
     }
 
-    function amount(Ask calldata ask, Sale memory sale, IGpuMarket.BidFill calldata wanted)
-        internal
+    function _amount(Ask calldata ask, Sale memory sale, IGpuMarket.BidFill calldata wanted)
+        private
         pure
         returns (bytes4)
     {
@@ -74,8 +110,8 @@ library OrderRules {
         return 0;
     }
 
-    function window(Ask calldata ask, IGpuMarket.BidFill calldata wanted, uint256 startGrace)
-        internal
+    function _window(Ask calldata ask, IGpuMarket.BidFill calldata wanted, uint256 startGrace)
+        private
         view
         returns (bytes4)
     {

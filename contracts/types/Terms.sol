@@ -20,3 +20,19 @@ struct Terms {
     uint16 unsignedIntervals;
     uint32 arbiterSet;
 }
+
+/// @notice `Terms` with its provider and fee, as stored: what a fill reads comes first, in two slots.
+struct RegisteredTerms {
+    bytes32 deviceClass;
+    address provider;
+    uint16 feeBps;
+    uint16 step;
+    uint8 isolation;
+    uint16 reservationFeeBps;
+    uint16 slaCreditBps;
+    bool interruptible;
+    uint32 notice;
+    uint32 receiptInterval;
+    uint16 unsignedIntervals;
+    uint32 arbiterSet;
+}
