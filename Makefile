@@ -58,7 +58,7 @@ $(STAMPS)/node: requirements/node.txt | $(STAMPS)/app
 
 $(STAMPS)/npm: package.json package-lock.json $(STAMPS)/node
 	@echo "setup: Ganache, solc, OpenZeppelin"
-	@contracts/toolchain/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@contracts/toolchain/npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 $(STAMPS)/compile: brownie-config.yaml $(SOLIDITY) contracts/toolchain/solc.cjs $(STAMPS)/npm $(STAMPS)/chain
