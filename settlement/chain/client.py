@@ -48,6 +48,7 @@ class MinedReceipt:
     block_hash: str
     succeeded: bool
     gas_used: int
+    gas_price: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ class Web3Chain:
             block_hash=_hex(found["blockHash"]),
             succeeded=found["status"] == 1,
             gas_used=found["gasUsed"],
+            gas_price=found["effectiveGasPrice"],
         )
 
     def nonce(self, address: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from contracts.bindings.events import Event
+from contracts.protocol.deployment import Deployment
 from settlement.ledger import Source
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
@@ -22,6 +23,7 @@ class Seen(Generic[E_co]):
     block_number: int
     block_hash: str
     timestamp: int
+    deployment: Deployment
 
     @property
     def key(self) -> str:

@@ -1,0 +1,80 @@
+"""The one table from an event of the chain to what it means for us, and how it is undone.
+
+A function changes rows and posts to the books, in the transaction that also moves the watcher's
+cursor. To undo an event, the second function undoes what it did to rows; its postings are reversed
+here for all. An event that is not in the table changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sqlalchemy.orm import Session
+
+from contracts.bindings import events as on_chain
+from contracts.bindings.events import Event
+from settlement.chain import account_effects as account
+from settlement.chain import lease_effects as lease
+from settlement.chain import supply_effects as supply
+from settlement.chain.seen import Seen
+from settlement.ledger import reverse
+
+# Each function takes its own event; the table's key is that event's class.
+Apply: TypeAlias = Callable[[Session, Seen[Any]], None]
+
+
+def books_only(_session: Session, _seen: Seen[Any]) -> None:
+    """Nothing to undo beside the postings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an event does and how it is taken back."""
+
+    apply: Apply
+    undo: Apply = books_only
+
+
+EFFECTS: Mapping[type[Event], Effect] = {
+    on_chain.Deposited: Effect(account.deposited),
+    on_chain.Withdrawn: Effect(account.withdrawn),
+    on_chain.Bonded: Effect(account.bonded),
+    on_chain.BondReleased: Effect(account.bond_released),
+    on_chain.DelegateChanged: Effect(account.delegate_changed, account.undo_delegate_changed),
+    on_chain.NoncesCancelled: Effect(account.nonces_cancelled, account.undo_nonces_cancelled),
+    on_chain.EpochRaised: Effect(account.epoch_raised, account.undo_epoch_raised),
+    on_chain.Filled: Effect(lease.filled, lease.undo_filled),
+    on_chain.FillSkipped: Effect(lease.fill_skipped),
+    on_chain.Redeemed: Effect(lease.redeemed, lease.undo_redeemed),
+    on_chain.RedeemSkipped: Effect(lease.redeem_skipped),
+    on_chain.Closed: Effect(lease.closed, lease.undo_closed),
+    on_chain.CloseSkipped: Effect(lease.close_skipped),
+    on_chain.TransferSingle: Effect(lease.transferred),
+    on_chain.TransferBatch: Effect(lease.transferred_batch),
+    on_chain.ProviderRegistered: Effect(
+        supply.provider_registered, supply.undo_provider_registered
+    ),
+    on_chain.AgentChanged: Effect(supply.agent_changed, supply.undo_agent_changed),
+    on_chain.TermsRegistered: Effect(supply.terms_registered, supply.undo_terms_registered),
+    on_chain.DeviceAttested: Effect(supply.device_attested, supply.undo_device_attested),
+    on_chain.DeviceRemoved: Effect(supply.device_removed, supply.undo_device_removed),
+    on_chain.BondAdded: Effect(supply.bond_added, supply.undo_bond_added),
+    on_chain.UnbondingRequested: Effect(
+        supply.unbonding_requested, supply.undo_unbonding_requested
+    ),
+}
+
+
+def apply(session: Session, seen: Seen[Event]) -> None:
+    """Let an event take effect."""
+    if effect := EFFECTS.get(type(seen.event)):
+        effect.apply(session, seen)
+
+
+def undo(session: Session, seen: Seen[Event], at: int) -> None:
+    """Take an event back that a re-org removed."""
+    if effect := EFFECTS.get(type(seen.event)):
+        effect.undo(session, seen)
+    reverse(session, seen.key, at)

@@ -1,0 +1,83 @@
+"""What the watcher knows of our own transactions in a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from contracts.protocol.lifecycle import TransactionStatus, advance
+from marketplace_api.models import ChainTransaction, InventoryStatus, OutboxKind
+from settlement import queue
+from settlement.chain.client import MinedReceipt
+from settlement.failure import hand_back
+from settlement.standing import settle_inventory
+
+log = structlog.get_logger()
+
+
+def ours_among(session: Session, hashes: Sequence[str]) -> list[str]:
+    """Which of these transactions we sent and do not know to be mined."""
+    if not hashes:
+        return []
+    waiting = (TransactionStatus.SIGNED, TransactionStatus.MINED)
+    found = session.scalars(
+        select(ChainTransaction.hash).where(
+            ChainTransaction.hash.in_(hashes), ChainTransaction.status.in_(waiting)
+        )
+    ).all()
+    return [sent for sent in found if sent is not None]
+
+
+def confirm(session: Session, receipts: Iterable[MinedReceipt]) -> None:
+    """These are deep enough: their work is done, or comes back where they reverted."""
+    for receipt in receipts:
+        row = _by_hash(session, receipt.transaction)
+        if row is None or row.status is TransactionStatus.CONFIRMED:
+            continue
+        row.status = advance(row.status, TransactionStatus.MINED)
+        row.block_number, row.block_hash = receipt.block_number, receipt.block_hash
+        row.gas_used, row.gas_price = receipt.gas_used, receipt.gas_price
+        if receipt.succeeded:
+            row.status = advance(row.status, TransactionStatus.CONFIRMED)
+            _finish(session, row.id)
+        else:
+            row.status = advance(row.status, TransactionStatus.REVERTED)
+            row.error = "reverted"
+            hand_back(session, row.id, "reverted")
+        session.flush()
+        log.info("transaction.settled", transaction=row.hash, status=row.status)
+
+
+def unconfirm(session: Session, block_hash: str) -> None:
+    """A re-org removed the block: what stood in it is ours to send again."""
+    rows = session.scalars(
+        select(ChainTransaction)
+        .where(ChainTransaction.block_hash == block_hash)
+        .order_by(ChainTransaction.nonce.desc())
+        .with_for_update()
+    ).all()
+    for row in rows:
+        row.status = advance(row.status, TransactionStatus.SIGNED)
+        row.block_number = row.block_hash = row.gas_used = row.gas_price = row.error = None
+        row.sent_at = None
+        queue.reopen_served(session, row.id)
+        log.warning("transaction.orphaned", transaction=row.hash)
+    session.flush()
+
+
+def _finish(session: Session, transaction_id: UUID) -> None:
+    for row in queue.rows_of(session, transaction_id):
+        if row.kind is OutboxKind.DEVICE_ATTEST:
+            inventory_id = UUID(str(row.payload["inventory_id"]))
+            settle_inventory(session, inventory_id, InventoryStatus.ATTESTED, None)
+    queue.finish_served(session, transaction_id)
+
+
+def _by_hash(session: Session, transaction: str) -> ChainTransaction | None:
+    return session.scalars(
+        select(ChainTransaction).where(ChainTransaction.hash == transaction).with_for_update()
+    ).first()
