@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 
@@ -27,6 +27,7 @@ class Progress:
         self.say(f"  {name:<10} ready in {time.monotonic() - start:.1f} s")
 
     def say(self, line: str) -> None:
-        """Print one line."""
+        """Print one line; a reader who has left (`| head`) must not stop a half-done `down`."""
         if not self.quiet:
-            print(line, file=sys.stderr, flush=True)
+            with suppress(BrokenPipeError):
+                print(line, file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -79,6 +80,21 @@ def test_down__number_now_belongs_to_another_process__leaves_it(
     assert down(home, QUIET) == []
     assert sleeper.is_alive()
     assert load_state(home).parts == {}
+
+
+def test_down__reader_of_the_output_left__still_ends_everything(
+    home: Home, sleeper: ProcessRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`gpubourse down | head -1` closes the pipe after the first line."""
+
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    register_process(home, "agent-1", sleeper.pid)
+    monkeypatch.setattr(sys, "stderr", Closed())
+    assert down(home, Progress()) == ["agent-1"]
+    assert load_state(home).agents == {}
 
 
 def test_exclusive__held__refuses_a_second(home: Home) -> None:
