@@ -13,7 +13,12 @@ def explain(error: Exception) -> Failure | None:
         return error.failure
     if isinstance(error, ProtocolError):
         return Failure(
-            ExitCode.REFUSED, error.code, str(error), error.field, error.limit, str(error.given)
+            ExitCode.REFUSED,
+            error.code,
+            error.code.replace("-", " "),
+            error.field,
+            error.limit,
+            str(error.given),
         )
     if isinstance(error, api.UnreachableError):
         return Failure(ExitCode.UNREACHABLE, "unreachable", str(error), given=error.url)

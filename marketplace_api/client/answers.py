@@ -47,6 +47,7 @@ class Market:
     allow_simulated: bool
     now: int
     auditors: tuple[str, ...] = ()
+    deployed_block: int = 0
 
     @property
     def domain(self) -> Domain:
