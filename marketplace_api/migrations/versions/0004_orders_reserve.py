@@ -1,4 +1,4 @@
-"""Bids reserve money, cancelled nonces know their epoch, blobs are found by the jobs that name them.
+"""Bids reserve money, cancelled nonces know their epoch, jobs are found by their blobs.
 
 Revision: 0004, after 0003.
 """

@@ -1,0 +1,1 @@
+"""Who is asking: wallets log in by EIP-4361, sessions are random tokens stored hashed."""

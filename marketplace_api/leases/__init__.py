@@ -1,0 +1,1 @@
+"""Leases: what a matched bid became."""

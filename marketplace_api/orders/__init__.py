@@ -1,0 +1,1 @@
+"""Signed orders: accepted into an append-only log, cancelled, read."""
