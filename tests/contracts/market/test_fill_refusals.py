@@ -1,0 +1,284 @@
+"""`fill`, one test for each reason to skip; each asserts that nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from bourse import (
+    A100,
+    HOUR,
+    MPS,
+    PRICE,
+    START_GRACE,
+    Bourse,
+    Fill,
+    malleable,
+    reason,
+    signer,
+    terms,
+)
+from brownie import chain
+
+from contracts.protocol.eip712 import Domain
+
+DAY = 24 * HOUR
+OTHER = signer("other").address
+STRANGER = signer("stranger").address
+Late = Callable[[int], int]
+
+
+@dataclass
+class Case:
+    """What differs from a valid pair; a function gets the time."""
+
+    error: str
+    ask: dict[str, Any] = field(default_factory=dict)
+    bid: dict[str, Any] = field(default_factory=dict)
+    fill: dict[str, Any] = field(default_factory=dict)
+
+
+def resolved(changes: dict[str, Any]) -> dict[str, Any]:
+    now = chain.time()
+    return {name: value(now) if callable(value) else value for name, value in changes.items()}
+
+
+LIFE = {
+    "not_yet": ("NotYetValid", {"valid_from": lambda now: now + 100, "deadline": lambda now: now + 200}),
+    "expired": ("OrderExpired", {"valid_from": lambda now: now - 200, "deadline": lambda now: now - 2}),
+    "open_too_long": (
+        "OrderLifeTooLong",
+        {"valid_from": lambda now: now - 1, "deadline": lambda now: now + 300},
+    ),
+    "named_too_long": (
+        "OrderLifeTooLong",
+        {"valid_from": lambda now: now - 1, "deadline": lambda now: now + DAY, "filler": STRANGER},
+    ),
+    "backwards": ("OrderExpired", {"deadline": 0}),
+    "wrong_filler": ("WrongFiller", {"filler": OTHER}),
+    "epoch": ("EpochMismatch", {"epoch": 1}),
+    "nonce_out_of_range": ("NonceSpent", {"nonce": 2**32}),
+}
+ASK_CASES = {
+    **{f"ask_{name}": Case(error, ask=changes) for name, (error, changes) in LIFE.items()},
+    "ask_series": Case("NotSupported", ask={"series": 1}),
+    "ask_quantity": Case("NotSupported", ask={"quantity": 1}),
+    "ask_max_fills": Case("NotSupported", ask={"max_fills": 1}),
+    "ask_unknown_terms": Case("TermsNotSellers", ask={"terms": 99}),
+    "ask_terms_zero": Case("TermsNotSellers", ask={"terms": 0}),
+    "ask_foreign_terms": Case("TermsNotSellers", ask={"seller": OTHER}),
+}
+BID_CASES = {
+    **{f"bid_{name}": Case(error, bid=changes) for name, (error, changes) in LIFE.items()},
+    "max_fills": Case("NotSupported", bid={"max_fills": 2}),
+    "arbiter_set": Case("NotSupported", bid={"arbiter_set": 1}),
+    "sla_credit": Case("NotSupported", bid={"min_sla_credit_bps": 1}),
+    "notice": Case("NotSupported", bid={"min_notice": 1}),
+    "price_zero": Case("PriceOffTick", ask={"price_per_gpu_hour": 0}, fill={"price": 0}),
+    "price_off_tick": Case(
+        "PriceOffTick", ask={"price_per_gpu_hour": PRICE + 1}, fill={"price": PRICE + 1}
+    ),
+    "price_too_many_ticks": Case(
+        "PriceOffTick",
+        ask={"price_per_gpu_hour": 2**40 * 1000},
+        bid={"max_price_per_gpu_hour": 2**64 - 1},
+        fill={"price": 2**40 * 1000},
+    ),
+    "price_under_ask": Case("PriceOutsideLimits", fill={"price": PRICE - 1000}),
+    "price_over_ask": Case("PriceOutsideLimits", fill={"price": PRICE + 1000}),
+    "price_over_bid": Case("PriceOutsideLimits", bid={"max_price_per_gpu_hour": PRICE - 1}),
+    "price_only_ask_names_filler": Case(
+        "PriceOutsideLimits", ask={"filler": STRANGER}, fill={"price": PRICE + 1000}
+    ),
+    "price_only_bid_names_filler": Case(
+        "PriceOutsideLimits", bid={"filler": STRANGER}, fill={"price": PRICE + 1000}
+    ),
+    "price_of_filler_under_ask": Case(
+        "PriceOutsideLimits",
+        ask={"filler": STRANGER},
+        bid={"filler": STRANGER},
+        fill={"price": PRICE - 1000},
+    ),
+    "price_of_filler_over_bid": Case(
+        "PriceOutsideLimits",
+        ask={"filler": STRANGER},
+        bid={"filler": STRANGER},
+        fill={"price": 2 * PRICE + 1000},
+    ),
+    "class": Case("ClassNotAccepted", bid={"device_classes": A100}),
+    "class_proof_for_single": Case("ClassNotAccepted", fill={"proof": (A100,)}),
+    "isolation": Case("IsolationTooWeak", bid={"min_isolation": 5}),
+    "short_for_bid": Case("DurationOutsideLimits", bid={"min_duration": HOUR + 1}),
+    "long_for_bid": Case("DurationOutsideLimits", bid={"max_duration": HOUR - 1}),
+    "long_for_bid_zero": Case("DurationOutsideLimits", bid={"max_duration": 0}),
+    "short_for_ask": Case("DurationOutsideLimits", ask={"min_duration": HOUR + 1}),
+    "long_for_ask": Case("DurationOutsideLimits", ask={"max_duration": HOUR - 1}),
+    "over_a_week": Case("DurationOutsideLimits", fill={"duration": 169 * HOUR}),
+    "duration_huge": Case(
+        "DurationOutsideLimits", bid={"max_duration": 2**32 - 1}, fill={"duration": 2**32 - 1}
+    ),
+    "before_bid_window": Case("WindowOutsideLimits", bid={"window_start": lambda now: now + 2 * HOUR}),
+    "before_ask_window": Case("WindowOutsideLimits", ask={"window_start": lambda now: now + 2 * HOUR}),
+    "after_bid_window": Case("WindowOutsideLimits", bid={"window_end": lambda now: now + HOUR}),
+    "after_ask_window": Case("WindowOutsideLimits", ask={"window_end": lambda now: now + HOUR}),
+    "started": Case("StartOutsideLimits", fill={"start": lambda now: now - START_GRACE - 5}),
+    "too_far_ahead": Case("StartOutsideLimits", fill={"start": lambda now: now + 90 * DAY + 60}),
+    "start_huge": Case(
+        "StartOutsideLimits",
+        ask={"window_end": 2**40 - 1},
+        bid={"window_end": 2**40 - 1},
+        fill={"start": 2**40 - 1 - HOUR},
+    ),
+    "milli_over_bid": Case("MilliOutsideLimits", bid={"milli": 500}),
+    "milli_under_bid": Case("MilliOutsideLimits", bid={"min_milli": 2000}),
+    "milli_under_ask": Case("MilliOutsideLimits", ask={"min_milli": 2000}),
+    "milli_over_ask": Case("MilliOutsideLimits", ask={"max_milli": 999}),
+    "milli_off_step": Case("MilliOffStep", fill={"milli": 1500}),
+    "milli_zero": Case("NotWholeLots", bid={"min_milli": 0}, fill={"milli": 0}),
+    "not_whole_lots": Case("NotWholeLots", fill={"duration": 35}),
+    "budget": Case("OverBudget", bid={"budget": PRICE - 1}),
+    "balance": Case(
+        "InsufficientBalance", bid={"max_duration": 168 * HOUR}, fill={"milli": 4000, "duration": 168 * HOUR}
+    ),
+    "capacity": Case("OverCapacity", bid={"milli": 5000}, fill={"milli": 5000}),
+    "capacity_huge": Case(
+        "OverCapacity", bid={"milli": 600_000}, fill={"milli": 600_000, "duration": 36}
+    ),
+}
+
+
+def refused(bourse: Bourse, case: Case) -> Any:
+    ask = bourse.ask(**resolved(case.ask))
+    bid = bourse.bid(**resolved(case.bid))
+    before = bourse.state()
+    tx = bourse.fill(ask, Fill(bid, **resolved(case.fill)))
+    assert tx.return_value == ((reason(case.error),),)
+    assert str(tx.events["FillSkipped"]["reason"]) == reason(case.error)
+    assert str(tx.events["FillSkipped"]["askDigest"]) == bourse.digest(ask)
+    assert len(tx.events) == 1
+    assert bourse.state() == before
+    return bid, tx
+
+
+@pytest.mark.parametrize("case", ASK_CASES.values(), ids=ASK_CASES)
+def test_fill__bad_ask__group_skipped(bourse: Bourse, case: Case) -> None:
+    _, tx = refused(bourse, case)
+    assert int(str(tx.events["FillSkipped"]["bidDigest"]), 16) == 0
+
+
+@pytest.mark.parametrize("case", BID_CASES.values(), ids=BID_CASES)
+def test_fill__bad_bid__skipped(bourse: Bourse, case: Case) -> None:
+    bid, tx = refused(bourse, case)
+    assert str(tx.events["FillSkipped"]["bidDigest"]) == bourse.digest(bid)
+
+
+FORGERIES: dict[str, Callable[[bytes], bytes]] = {
+    "malleable": malleable,
+    "empty": lambda signature: b"",
+    "short": lambda signature: signature[:63],
+    "long": lambda signature: signature + b"\x00",
+    "zero": lambda signature: bytes(65),
+    "v_without_27": lambda signature: signature[:64] + bytes([signature[64] - 27]),
+    "garbage": lambda signature: b"\xff" * 65,
+}
+
+
+class TestSignatures:
+    @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+    def test_fill__forged_ask__refused(self, bourse: Bourse, forge: Callable[[bytes], bytes]) -> None:
+        ask, before = bourse.ask(), bourse.state()
+        tx = bourse.fill(ask, Fill(bourse.bid()), signature=forge(bourse.sign(ask, "provider")))
+        assert tx.return_value == ((reason("BadSignature"),),)
+        assert bourse.state() == before
+
+    @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+    def test_fill__forged_bid__refused(self, bourse: Bourse, forge: Callable[[bytes], bytes]) -> None:
+        bid, before = bourse.bid(), bourse.state()
+        tx = bourse.fill(bourse.ask(), Fill(bid, signature=forge(bourse.sign(bid, "buyer"))))
+        assert tx.return_value == ((reason("BadSignature"),),)
+        assert bourse.state() == before
+
+    def test_fill__foreign_signer__refused(self, bourse: Bourse) -> None:
+        ask, bid = bourse.ask(), bourse.bid()
+        foreign_bid = bourse.fill(ask, Fill(bid, signature=bourse.sign(bid, "stranger")))
+        assert foreign_bid.return_value == ((reason("BadSignature"),),)
+        foreign_ask = bourse.fill(ask, Fill(bid), signature=bourse.sign(ask, "agent"))
+        assert foreign_ask.return_value == ((reason("BadSignature"),),)
+
+    def test_fill__other_chain_or_contract__refused(self, bourse: Bourse) -> None:
+        bid = bourse.bid()
+        market = bourse.market.address
+        for domain in (Domain(chain.id + 1, market), Domain(chain.id, bourse.registry.address)):
+            signature = bourse.keys["buyer"].sign(bid, domain)
+            tx = bourse.fill(bourse.ask(), Fill(bid, signature=signature))
+            assert tx.return_value == ((reason("BadSignature"),),)
+
+    def test_fill__order_changed_after_signing__refused(self, bourse: Bourse) -> None:
+        signed, filled = bourse.bid(nonce=5), bourse.bid(nonce=5, budget=1)
+        tx = bourse.fill(
+            bourse.ask(), Fill(signed, signature=bourse.sign(filled, "buyer"))
+        )
+        assert tx.return_value == ((reason("BadSignature"),),)
+
+    def test_fill__nobodys_bid__refused(self, bourse: Bourse) -> None:
+        bid = bourse.bid(buyer="0x" + "00" * 20)
+        free = Fill(bid, signature=bytes(65), duration=HOUR)
+        tx = bourse.fill(bourse.ask(), free)
+        assert tx.return_value[0][0] in (reason("InsufficientBalance"), reason("BadSignature"))
+
+
+class TestRegistryRefuses:
+    def test_fill__full_hour__refused_and_next_hour_free(self, bourse: Bourse) -> None:
+        start = bourse.next_hour()
+        bourse.lease(start=start, milli=4000)
+        touching = Fill(bourse.bid(), start=start - 1800, duration=HOUR)
+        later = Fill(bourse.bid(), start=start + HOUR)
+        tx = bourse.fill(bourse.ask(), touching, later)
+        assert tx.return_value == ((reason("OverCapacity"), "0x00000000"),)
+
+    def test_fill__class_never_attested__refused(self, bourse: Bourse) -> None:
+        bourse.registry.registerTerms(terms(device_class=A100), bourse.sends("provider"))
+        number = int(bourse.registry.termsCount())
+        tx = bourse.fill(bourse.ask(terms=number), Fill(bourse.bid(device_classes=A100)))
+        assert tx.return_value == ((reason("NotAttested"),),)
+
+    def test_fill__attestation_expired__refused(self, bourse: Bourse) -> None:
+        chain.sleep(200 * DAY + 10)
+        chain.mine()
+        tx = bourse.fill(bourse.ask(), Fill(bourse.bid()))
+        assert tx.return_value == ((reason("AttestationExpired"),),)
+
+    def test_fill__step_below_lane__refused(self, bourse: Bourse) -> None:
+        bourse.registry.registerTerms(terms(isolation=MPS, step=250), bourse.sends("provider"))
+        number = int(bourse.registry.termsCount())
+        tx = bourse.fill(bourse.ask(terms=number), Fill(bourse.bid(), milli=250))
+        assert tx.return_value == ((reason("StepMismatch"),),)
+
+    def test_fill__bond_below_minimum__refused(self, bourse: Bourse) -> None:
+        provider = bourse.sends("provider")
+        bonded, _, _, required = bourse.registry.bondOf(bourse.address("provider"))
+        bourse.registry.requestUnbonding(bonded - required, provider)
+        assert bourse.fill(bourse.ask(), Fill(bourse.bid())).return_value == (("0x00000000",),)
+        bourse.registry.requestUnbonding(1, provider)
+        tx = bourse.fill(bourse.ask(), Fill(bourse.bid()))
+        assert tx.return_value == ((reason("BondTooLow"),),)
+
+
+def test_fill__final_position__refused(bourse: Bourse) -> None:
+    start = chain.time() + 5
+    series = bourse.lease(start=start)
+    chain.sleep(10)
+    final = bourse.voucher(series, 0, is_final=True)
+    bourse.redeem(bourse.signed(final, agent="agent"))
+    tx = bourse.fill(bourse.ask(), Fill(bourse.bid(), start=start))
+    assert tx.return_value == ((reason("PositionNotOpen"),),)
+
+
+def test_fill__cancelled_orders__refused(bourse: Bourse) -> None:
+    ask, bid = bourse.ask(nonce=7), bourse.bid(nonce=9)
+    bourse.market.cancel([9], bourse.sends("buyer"))
+    assert bourse.fill(ask, Fill(bid)).return_value == ((reason("NonceSpent"),),)
+    bourse.market.cancel([7], bourse.sends("provider"))
+    assert bourse.fill(ask, Fill(bourse.bid())).return_value == ((reason("NonceSpent"),),)
