@@ -102,8 +102,10 @@ class DeviceHealth(Request):
 class Heartbeat(Request):
     """A sign of life of an agent."""
 
-    devices: Annotated[list[DeviceHealth], Field(max_length=DEVICES_MAX)] = []
-    leases: Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=1024)] = []
+    devices: tuple[DeviceHealth, ...] = Field(default=(), max_length=DEVICES_MAX, strict=False)
+    leases: tuple[Annotated[Text, Field(max_length=64)], ...] = Field(
+        default=(), max_length=1024, strict=False
+    )
 
 
 class HeartbeatAnswer(Answer):

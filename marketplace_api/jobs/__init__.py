@@ -1,0 +1,1 @@
+"""Jobs: what runs under a lease, what it prints, the files it takes and gives."""
