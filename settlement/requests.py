@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contracts.protocol.deployment import Constants
 from marketplace_api import outbox
 from marketplace_api.models import Lease, OutboxKind, OutboxMessage
+
+PASSING = frozenset({"CloseTooEarly", "reverted"})
+"""Reasons of a failure that a later block answers otherwise."""
 
 
 def close_due(lease: Lease, constants: Constants, *, is_final: bool) -> int:
@@ -27,28 +30,30 @@ def request_close(
     """Close the lease as soon as the contract lets us."""
     delay = max(0.0, close_due(lease, constants, is_final=is_final) - time.time())
     payload = {"lease_id": str(lease.id)}
-    _request(session, OutboxKind.LEASE_CLOSE, f"lease.close:{lease.id}", payload, delay)
+    key = f"lease.close:{lease.id}"
+    if outbox.enqueue(session, OutboxKind.LEASE_CLOSE, key, payload, delay) is None:
+        _hasten(session, key, delay)
 
 
 def request_redeem(session: Session, lease: Lease, sequence: int) -> None:
-    """Redeem this receipt of the lease."""
+    """Redeem this receipt of the lease, unless it was asked for before."""
     payload: dict[str, str | int] = {"lease_id": str(lease.id), "sequence": sequence}
     key = f"voucher.redeem:{lease.id}:{sequence}"
-    _request(session, OutboxKind.VOUCHER_REDEEM, key, payload, 0)
+    outbox.enqueue(session, OutboxKind.VOUCHER_REDEEM, key, payload)
 
 
-def _request(
-    session: Session, kind: OutboxKind, key: str, payload: outbox.Ids, delay_s: float
-) -> None:
-    """Enqueue; what was given up or done without the effect that we miss is opened again."""
+def _hasten(session: Session, key: str, delay_s: float) -> None:
+    """The work was asked for before and the lease still stands: let it be tried again."""
     row = session.scalars(
         select(OutboxMessage).where(OutboxMessage.key == key).with_for_update()
-    ).first()
-    if row is None:
-        outbox.enqueue(session, kind, key, payload, delay_s)
+    ).one()
+    is_open = row.done_at is None and row.failed_at is None
+    if is_open and row.transaction_id is not None:
         return
-    if row.done_at is None and row.failed_at is None and row.transaction_id is not None:
+    if row.failed_at is not None and row.error not in PASSING:
+        # It needs people, not another transaction.
         return
+    due = datetime.now(UTC) + timedelta(seconds=delay_s)
+    row.available_at = min(row.available_at, due) if is_open else due
     row.done_at = row.failed_at = row.leased_until = row.transaction_id = None
-    row.available_at = func.now() + timedelta(seconds=delay_s)
     session.flush()

@@ -28,7 +28,8 @@ class Claim:
     holder: str
     delegates: frozenset[str]
     """Who may counter-sign beside the holder."""
-    agent: str
+    agents: frozenset[str]
+    """The provider's agent key, and a replaced one while it still counts."""
     milli: int
     units: int
     start: int
@@ -58,8 +59,9 @@ def names_the_lease(claim: Claim) -> None:
 def is_signed_by_agent(claim: Claim) -> None:
     """The provider's agent signed the voucher."""
     found = _recover(claim, claim.agent_signature, "agent_signature")
-    if found != claim.agent:
-        raise Failed("bad-agent-signature", f"a signature by {claim.agent}; given one by {found}")
+    if found not in claim.agents:
+        wanted = " or ".join(sorted(claim.agents)) or "an agent, but the provider has none"
+        raise Failed("bad-agent-signature", f"a signature by {wanted}; given one by {found}")
 
 
 def is_signed_by_holder(claim: Claim) -> None:

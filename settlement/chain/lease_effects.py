@@ -58,7 +58,7 @@ log = structlog.get_logger()
 
 TOO_EARLY = frozenset({"CloseTooEarly", "MoreThanElapsed", "NotStarted"})
 """Refusals that a later block answers otherwise."""
-DONE_ALREADY = frozenset({"VoucherNotNewer", "PositionFinal", "NoPosition"})
+DONE_ALREADY = frozenset({"VoucherNotNewer", "PositionFinal"})
 """Refusals of what somebody did before us."""
 LATER_S = 1
 
@@ -228,7 +228,7 @@ def _skipped(
         return
     reason = error_name(selector)
     log.warning("work.skipped", kind=kind, outbox_id=row.id, reason=reason)
-    if reason in DONE_ALREADY:
+    if reason in DONE_ALREADY or (lease and lease.status is LeaseStatus.CLOSED):
         return
     if reason in TOO_EARLY and row.attempts < queue.RETRIES:
         queue.detach(session, row, reason, LATER_S)
