@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from marketplace_api.auth import repository, service
 from marketplace_api.context import ContextDep
-from marketplace_api.db import SessionDep
+from marketplace_api.db import session_scope
 from marketplace_api.problems import ForbiddenError, SessionError
 
 _bearer = HTTPBearer(
@@ -40,9 +40,11 @@ def get_token(
 TokenDep = Annotated[str, Depends(get_token)]
 
 
-def get_wallet(token: TokenDep, session: SessionDep, context: ContextDep) -> str:
+def get_wallet(token: TokenDep, context: ContextDep) -> str:
     """The wallet (or agent key) that logged in; counts against its rate."""
-    wallet = service.wallet_of(session, context, token)
+    # A session of its own: a slow upload or a long poll must not hold a connection meanwhile.
+    with session_scope() as session:
+        wallet = service.wallet_of(session, context, token)
     context.limiter.take(wallet)
     return wallet
 
@@ -50,9 +52,10 @@ def get_wallet(token: TokenDep, session: SessionDep, context: ContextDep) -> str
 WalletDep = Annotated[str, Depends(get_wallet)]
 
 
-def get_agent(wallet: WalletDep, session: SessionDep) -> Agent:
+def get_agent(wallet: WalletDep) -> Agent:
     """The provider behind an agent's session."""
-    provider = repository.provider_of_agent(session, wallet)
+    with session_scope() as session:
+        provider = repository.provider_of_agent(session, wallet)
     if provider is None:
         raise ForbiddenError(
             f"session: the agent key of a registered provider; given {wallet}",

@@ -1,0 +1,1 @@
+"""Usage: receipts of agents, countersigned by holders, handed to settlement."""
