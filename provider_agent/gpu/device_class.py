@@ -76,7 +76,7 @@ def device_class_of(name: str, memory_bytes: int | None, mig_profile: str | None
 
 
 def mig_profile_of(name: str) -> str | None:
-    """``1g.10gb`` of ``NVIDIA H100 80GB HBM3 MIG 1g.10gb``; None where it has no tradable profile."""
+    """``1g.10gb`` of ``NVIDIA H100 80GB HBM3 MIG 1g.10gb``; None for profiles not traded."""
     found = _PROFILE.search(name)
     return found.group(1) if found else None
 

@@ -78,7 +78,7 @@ class NvmlBackend:
     def _replaced(device: Device, found: dict[str, Device]) -> bool:
         """Whether the card now shows another face: cut into slices, made whole, cut differently."""
         card = device.parent or device.uuid
-        return any(other.uuid == card or other.parent == card for other in found.values())
+        return any(card in (other.uuid, other.parent) for other in found.values())
 
 
 def _handle_at(index: int) -> Handle:

@@ -57,7 +57,7 @@ class Reader:
         self.denied: list[str] = []
 
     def __call__(self, feature: str, call: Callable[[], T]) -> T | None:
-        """The answer, or None where there is none; raises ``DeviceFault`` where the device is gone."""
+        """The answer, or None for none; raises ``DeviceFault`` where the device is gone."""
         try:
             return _patiently(call)
         except pynvml.NVMLError as error:

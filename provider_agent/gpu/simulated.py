@@ -1,4 +1,4 @@
-"""Made-up devices for machines without an NVIDIA driver; marked simulated in all that leaves them."""
+"""Made-up devices for machines without a driver; all that leaves them is marked simulated."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Frame:
 
 
 class Box:
-    """A ``Sandbox`` of bubblewrap. The thread that starts it must outlive it: the kernel ties them."""
+    """A ``Sandbox`` of bubblewrap; dies with the thread that starts it, by order to the kernel."""
 
     def __init__(self, spec: JobSpec, frame: Frame, on_output: Callable[[], None]) -> None:
         self._spec = spec
@@ -67,7 +67,7 @@ class Box:
         self._log = frame.folder / "output.log"
 
     def start(self) -> None:
-        """Set up the box, hold the job at its first instruction until all is in place, let it run."""
+        """Set up the box, hold the job before its first instruction until all is in place."""
         self._log.touch()
         marker = secrets.token_hex(16)
         try:

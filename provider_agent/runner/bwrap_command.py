@@ -48,7 +48,7 @@ def options(
 
 
 def command(spec: JobSpec) -> list[str]:
-    """What runs in the box: first drop the last rights, then take the job's variables, then the job."""
+    """What runs in the box: give up the last rights, take the job's variables, become the job."""
     shell = ["/bin/sh", "-c", f'. {ENVIRONMENT} && exec "$@"', "job", *spec.argv]
     if os.geteuid() != 0:
         return shell
@@ -91,8 +91,8 @@ def _namespaces() -> list[str]:
     if os.geteuid() != 0:
         user = str(JOB_USER)
         return ["--unshare-all", "--uid", user, "--gid", user, *shared]
-    # With real root a user namespace would only map the job onto root's own files. Without one the job
-    # is a plain nobody of the machine; the three rights serve setpriv, which gives them up.
+    # With real root a user namespace would only map the job onto root's own files. Without one the
+    # job is a plain nobody of the machine; the three rights serve setpriv, which gives them up.
     return [
         *["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"],
         *["--unshare-cgroup-try", *shared],
@@ -119,12 +119,12 @@ def _base(runtime: Runtime) -> list[str]:
 
 def _folders(spec: JobSpec) -> list[str]:
     """One bounded file system for all that the job writes, and a small one for shared memory."""
-    result = ["--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]
+    result = ["--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
     size = str(spec.limits.disk_mib * MIB)
     result += ["--perms", "1777", "--size", size, "--tmpfs", "/job"]
     for name in ("outputs", "checkpoint", "tmp"):
         result += ["--perms", "1777", "--dir", f"/job/{name}"]
-    return [*result, "--symlink", "/job/tmp", "/tmp"]
+    return [*result, "--symlink", "/job/tmp", "/tmp"]  # noqa: S108
 
 
 def _inputs(spec: JobSpec, inputs: Path) -> list[str]:

@@ -168,7 +168,7 @@ class V2Hierarchy:
     def below(cls, own: Path, pid: int) -> V2Hierarchy:
         """Groups below the agent's own; the agent first moves into a leaf of it.
 
-        A group with processes of its own cannot hand controllers to its children (only the root can);
+        A group with processes cannot hand controllers to its children (only the root can);
         an agent that was started by a process in such a leaf shares it.
         """
         own = own.parent if own.name == LEAF else own

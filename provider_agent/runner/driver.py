@@ -1,4 +1,4 @@
-"""The interface of every sandbox. A job's end is told by the kernel and the agent, never by the job."""
+"""The interface of every sandbox; how a job ended, kernel and agent tell, never the job."""
 
 from __future__ import annotations
 
@@ -111,5 +111,5 @@ class SandboxDriver(Protocol):
     def prepare(
         self, spec: JobSpec, blobs: Callable[[str], Path], on_output: Callable[[], None]
     ) -> Sandbox:
-        """Stage the inputs; ``blobs`` finds content by digest, ``on_output`` tells of new log bytes."""
+        """Stage the inputs; ``blobs`` finds them by digest, ``on_output`` hears of new output."""
         ...

@@ -29,7 +29,7 @@ def check_environment(env: tuple[tuple[str, str], ...]) -> None:
 
 
 def export_script(env: tuple[tuple[str, str], ...]) -> bytes:
-    """The environment as a script that the job's shell reads; never on a command line of the host."""
+    """The environment as a script for the job's shell; a command line could be read on the host."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env).encode()
 
 

@@ -37,8 +37,8 @@ def collect(
 ) -> tuple[tuple[OutputFile, ...], tuple[RefusedOutput, ...]]:
     """Copy plain files below ``outputs`` and ``checkpoint`` of the folder open as ``root``.
 
-    ``max_bytes`` bounds all copies together, ``max_file_bytes`` each. What is no plain file, is hidden
-    behind a link or exceeds a bound is listed with its reason instead.
+    ``max_bytes`` bounds all copies together, ``max_file_bytes`` each. What is no plain file, is
+    hidden behind a link or exceeds a bound is listed with its reason instead.
     """
     copy = _Copy(target, max_file_bytes, max_bytes)
     for folder in FOLDERS:

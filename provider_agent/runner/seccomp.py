@@ -18,7 +18,7 @@ _TIOCSTI = 0x5412
 _TIOCLINUX = 0x541C
 _FAMILIES = (16, 17, 38, 40)
 """Netlink, packet, kernel crypto, virtual machine sockets."""
-_DENIED = (
+_DENIED = (  # noqa: SIM905 - a table of words reads better than quotes
     # mounts and namespaces
     "mount umount umount2 pivot_root chroot setns unshare move_mount open_tree fsopen fsconfig "
     "fsmount fspick mount_setattr open_tree_attr statmount listmount listns "
@@ -36,7 +36,7 @@ _DENIED = (
     "set_mempolicy_home_node migrate_pages move_pages"
 ).split()
 _SINCE_5_1: Mapping[str, int] = {
-    # Numbers are the same on every architecture; libraries older than the call do not know its name.
+    # The same on every architecture; libraries older than the call do not know its name.
     "io_uring_setup": 425,
     "io_uring_enter": 426,
     "io_uring_register": 427,
