@@ -78,10 +78,19 @@ def _as_json(
                 "fee": sums.fee,
                 "refunded": sums.refunded,
                 "escrow": escrow_of(key, sums),
+                "transactions": [
+                    {"kind": kind, "transaction": found, "gas_used": _gas(desk, found)}
+                    for kind, found in sums.transactions
+                ],
             }
             for key, sums in history.leases.items()
         ],
     }
+
+
+def _gas(desk: ChainDesk, transaction: str) -> int | None:
+    mined = desk.chain.receipt(transaction)
+    return mined.gas_used if mined else None
 
 
 def _print(history: History, state: State, checks: Sequence[Check]) -> None:

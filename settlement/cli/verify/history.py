@@ -64,6 +64,8 @@ class LeaseSums:
     """How often the position was closed."""
     payments: list[tuple[int, int, int]] = field(default_factory=list)
     """(used GPU-ms, payment, fee) of each redemption, in order."""
+    transactions: list[tuple[str, str]] = field(default_factory=list)
+    """(fill, redeem or close; hash), in order."""
 
     @property
     def units(self) -> int:
@@ -120,6 +122,7 @@ def read_history(desk: ChainDesk, block: int) -> History:
         event = decode_log(log)
         if event is not None:
             _add(history, event)
+            _note(history, event, log.transaction)
     for source, target, amount in _token_transfers(desk, block):
         if target == desk.place.market:
             history.transfers_in += amount
@@ -205,6 +208,24 @@ def _add(history: History, event: Event) -> None:
             _add_closing(history, event)
         case _:
             _add_transfer(history, event)
+
+
+def _note(history: History, event: Event, transaction: str) -> None:
+    """Which transactions made a lease what it is."""
+    match event:
+        case Filled():
+            for fill in event.fills:
+                _note_one(history, fill.series, fill.buyer, ("fill", transaction))
+        case Redeemed():
+            _note_one(history, event.series, event.holder, ("redeem", transaction))
+        case Closed():
+            _note_one(history, event.series, event.holder, ("close", transaction))
+        case _:
+            pass  # of no single lease
+
+
+def _note_one(history: History, series: int, holder: str, what: tuple[str, str]) -> None:
+    history.leases[Key(series, holder)].transactions.append(what)
 
 
 def _add_fills(history: History, event: Filled) -> None:
