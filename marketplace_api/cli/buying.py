@@ -17,10 +17,10 @@ from marketplace_api.cli.problems import ExitCode, refuse
 from marketplace_api.cli.story import Story
 from marketplace_api.cli.wallet import Desk, next_nonce, open_desk
 from marketplace_api.client import Wish, new_bid, sign_order
-from marketplace_api.client.answers import Accepted, Lease, Market, gpu_hours_text
+from marketplace_api.client.answers import Accepted, Lease, Market, Order, gpu_hours_text
 from marketplace_api.client.orders import most_cost
 
-_POLL_S = 0.1
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,7 @@ def _wait_for_lease(desk: Desk, accepted: Accepted, wait_s: int) -> Lease:
     if accepted.leases:
         return accepted.leases[0]
     deadline = time.monotonic() + wait_s
-    while (found := _lease_of(desk, accepted.digest)) is None:
-        _refuse_dead_order(desk, accepted.digest)
+    while (lease_id := _lease_of(desk.bourse.order(accepted.digest))) is None:
         if time.monotonic() > deadline:
             refuse(
                 "not-matched",
@@ -104,23 +103,20 @@ def _wait_for_lease(desk: Desk, accepted: Accepted, wait_s: int) -> Lease:
                 given=accepted.digest,
             )
         time.sleep(_POLL_S)
-    return found
+    return desk.bourse.lease(lease_id)
 
 
-def _lease_of(desk: Desk, bid: str) -> Lease | None:
-    return next((lease for lease in desk.bourse.leases() if lease.bid == bid), None)
-
-
-def _refuse_dead_order(desk: Desk, bid: str) -> None:
-    order = desk.bourse.order(bid)
+def _lease_of(order: Order) -> str | None:
+    """Nothing yet; a bid that is over says why."""
     if order.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED):
         refuse(
             "bid-" + order.status,
             f"the bid is {order.status}: {order.reason or 'no reason given'}",
             field="bid",
             limit="an open bid",
-            given=bid,
+            given=order.digest,
         )
+    return order.lease
 
 
 def wait_for_status(

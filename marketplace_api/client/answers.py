@@ -158,8 +158,10 @@ class Order:
     deadline: int
     reason: str | None = None
     price_per_gpu_hour: int | None = None
-    max_price_per_gpu_hour: int | None = None
+    """Of a bid, the highest."""
     nonce: int | None = None
+    lease: str | None = None
+    """What a bid became."""
 
     @property
     def is_open(self) -> bool:
@@ -221,6 +223,8 @@ class StoredReceipt:
     signature: bytes
     voucher_signature: bytes
     holder_signature: bytes | None = None
+    samples: str | None = None
+    """Digest of the file with the metering samples."""
 
     @property
     def sequence(self) -> int:
@@ -238,18 +242,24 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """Both assets of a statement."""
+    """Everything that a wallet has in the market."""
 
     payment_token: Balance
+    """Its account."""
     gpu_ms: Balance
+    """GPU time that it holds."""
+    escrow: Balance
+    """What its open leases may still cost."""
+    bond: Balance
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One movement."""
+    """One movement of one account of the wallet."""
 
-    at: int | str
+    at: int
     kind: str
+    account: str
     asset: str
     amount: int
     lease: str | None = None

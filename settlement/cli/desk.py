@@ -78,12 +78,12 @@ class ChainDesk:
         except Retryable as error:
             _unreachable(self.place.rpc_url, error)
 
-    def send(self, signer: Signer, to: str, data: bytes) -> Sent:
+    def send(self, signer: Signer, to: str, data: bytes, gas_floor: int = 0) -> Sent:
         """Ask first, then sign, send and wait; a revert is named and costs nothing."""
         call = Call(signer.address, to, data)
         try:
             self.chain.static_call(call)
-            raw, hash_ = self._sign(signer, call)
+            raw, hash_ = self._sign(signer, call, gas_floor)
             self.chain.send(raw)
             return self._wait(hash_)
         except Reverted as error:
@@ -93,7 +93,7 @@ class ChainDesk:
         except Retryable as error:
             _unreachable(self.place.rpc_url, error)
 
-    def _sign(self, signer: Signer, call: Call) -> tuple[bytes, str]:
+    def _sign(self, signer: Signer, call: Call, gas_floor: int) -> tuple[bytes, str]:
         tip = self.chain.tip()
         fees = fees_for(self.chain.head().base_fee, _TIP_WEI if tip is None else tip)
         signed = Account.sign_transaction(
@@ -104,7 +104,7 @@ class ChainDesk:
                 "to": call.to,
                 "data": call.data,
                 "value": call.value,
-                "gas": gas_limit(self.chain.estimate(call), _MARGIN_PERCENT),
+                "gas": gas_limit(self.chain.estimate(call), _MARGIN_PERCENT, gas_floor),
                 "maxFeePerGas": fees.max_fee,
                 "maxPriorityFeePerGas": fees.max_priority_fee,
             },

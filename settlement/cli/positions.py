@@ -19,6 +19,9 @@ from marketplace_api.client.answers import Lease, StoredReceipt
 from settlement.cli.desk import ChainDesk, Sent, open_chain
 from settlement.cli.verify.history import logs_of
 
+_ELEMENT_GAS = 300_000
+"""A batch element that is still too early is estimated cheap, but may be taken when it is mined."""
+
 
 def set_delegate(address: str, *, as_json: bool) -> None:
     """Name the key that counter-signs."""
@@ -50,7 +53,9 @@ def redeem(lease_id: str, *, as_json: bool) -> None:
         voucher = SignedVoucher(
             voucher_of(stored.receipt), stored.holder_signature or b"", stored.voucher_signature
         )
-        sent = desk.send(user.signer, desk.market.address, desk.market.redeem((voucher,)))
+        sent = desk.send(
+            user.signer, desk.market.address, desk.market.redeem((voucher,)), _ELEMENT_GAS
+        )
     _refuse_skipped(desk, sent)
     _print("redeemed", stored.receipt.used_gpu_ms, sent, as_json=as_json)
 
@@ -61,7 +66,9 @@ def close(lease_id: str, *, as_json: bool) -> None:
         lease = user.bourse.lease(lease_id)
         desk = open_chain(user.profile)
         closing = Closing(_series(lease), lease.holder)
-        sent = desk.send(user.signer, desk.market.address, desk.market.close((closing,)))
+        sent = desk.send(
+            user.signer, desk.market.address, desk.market.close((closing,)), _ELEMENT_GAS
+        )
     _refuse_skipped(desk, sent)
     _print("closed", lease_id, sent, as_json=as_json)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from marketplace_api.client.answers import Statement
 from settlement.cli.verify.conservation import Check
 from settlement.cli.verify.history import History, units_of
 from settlement.cli.verify.state import State
+
+_TOKEN = "payment_token"  # noqa: S105 - the name of an asset
 
 
 def check_statements(
@@ -18,30 +21,40 @@ def check_statements(
 
 
 def _statement(one: Statement, history: History, state: State) -> Iterator[Check]:
-    name = f"statement of {one.wallet}"
+    name, wallet = f"statement of {one.wallet}", one.wallet
+    held = [sums for key, sums in history.leases.items() if key.holder == wallet]
+    units = units_of(history, wallet)
+    fees = history.fees if wallet == state.treasury else 0
     balances, totals = one.balances, one.totals
-    held = [sums for key, sums in history.leases.items() if key.holder == one.wallet]
-    yield Check(
-        f"{name}: payment token", state.balances.get(one.wallet, 0), balances.payment_token.closing
+    expected = (
+        ("payment token", state.balances.get(wallet, 0), balances.payment_token.closing),
+        ("GPU-ms", units.gpu_ms, balances.gpu_ms.closing),
+        ("escrow", units.escrow, balances.escrow.closing),
+        ("bond", state.bonds.get(wallet, 0), balances.bond.closing),
+        ("paid", sum(sums.paid for sums in held), totals.paid),
+        ("refunded", sum(sums.refunded for sums in held), totals.refunded),
+        ("earned", history.earned.get(wallet, 0) + fees, totals.earned),
+        ("fee", history.fees_of.get(wallet, 0), totals.fee),
     )
-    yield Check(f"{name}: GPU-ms", units_of(history, one.wallet).gpu_ms, balances.gpu_ms.closing)
-    yield Check(f"{name}: paid", sum(sums.paid for sums in held), totals.paid)
-    yield Check(f"{name}: refunded", sum(sums.refunded for sums in held), totals.refunded)
-    yield Check(f"{name}: earned", history.earned.get(one.wallet, 0), totals.earned)
+    for what, by_chain, stated in expected:
+        yield Check(f"{name}: {what}", by_chain, stated)
     yield from _lines(one, name)
 
 
 def _lines(one: Statement, name: str) -> Iterator[Check]:
-    """Opening and movements give the closing balance."""
-    moved = {"payment_token": 0, "gpu_ms": 0}
+    """Opening and movements give the closing balance, account by account."""
+    moved: dict[tuple[str, str], int] = defaultdict(int)
     for line in one.lines:
-        moved[line.asset] = moved.get(line.asset, 0) + line.amount
-    for asset, balance in (
-        ("payment_token", one.balances.payment_token),
-        ("gpu_ms", one.balances.gpu_ms),
+        moved[line.account, line.asset] += line.amount
+    balances = one.balances
+    for account, asset, balance in (
+        ("balance", _TOKEN, balances.payment_token),
+        ("units", "gpu_ms", balances.gpu_ms),
+        ("escrow", _TOKEN, balances.escrow),
+        ("bond", _TOKEN, balances.bond),
     ):
         yield Check(
-            f"{name}: {asset}: opening + lines = closing",
-            balance.opening + moved[asset],
+            f"{name}: {account}: opening + lines = closing",
+            balance.opening + moved[account, asset],
             balance.closing,
         )

@@ -88,6 +88,8 @@ class History:
     earned: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Payments less fees, by provider."""
     fees: int = 0
+    fees_of: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """What was taken from each provider's payments."""
     spent: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Costs of fills, by buyer."""
     refunded: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -241,6 +243,7 @@ def _add_redemption(history: History, event: Redeemed) -> None:
     sums.payments.append((event.used_gpu_ms, event.payment, event.fee))
     history.earned[event.provider] += event.payment - event.fee
     history.fees += event.fee
+    history.fees_of[event.provider] += event.fee
 
 
 def _add_closing(history: History, event: Closed) -> None:
