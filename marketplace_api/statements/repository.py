@@ -48,7 +48,20 @@ def movements(session: Session, wallet: str, start: int, end: int) -> list[Movem
         .where(LedgerAccount.owner == wallet, LedgerPosting.at >= start, LedgerPosting.at < end)
         .order_by(LedgerPosting.at, LedgerPosting.id, LedgerEntry.id)
     )
-    return [Movement(*row[:6], str(row[6]) if row[6] else None, row[7], row[8]) for row in rows]
+    return [
+        Movement(
+            posting=posting,
+            at=at,
+            kind=kind,
+            account=account,
+            asset=asset,
+            amount=amount,
+            lease=str(lease) if lease else None,
+            transaction=transaction,
+            reverses=reverses,
+        )
+        for posting, at, kind, account, asset, amount, lease, transaction, reverses in rows
+    ]
 
 
 def balances_before(session: Session, wallet: str, at: int) -> dict[tuple[str, str], int]:
