@@ -15,11 +15,23 @@ from marketplace_api.models import (
 from settlement import queue
 from settlement.standing import fail_lease, settle_inventory
 
+REVERTED = "reverted"
+
 
 def on_refused(session: Session, transaction: ChainTransaction, reason: str) -> None:
     """The static call failed: nothing was sent."""
     queue.refuse(session, transaction, reason)
     hand_back(session, transaction.id, reason)
+
+
+def on_reverted(session: Session, transaction_id: UUID) -> None:
+    """It passed the static call and failed in its block: state moved in between, or gas ran out."""
+    rows = queue.rows_of(session, transaction_id)
+    for row in rows:
+        if len(rows) == 1 and row.attempts >= queue.RETRIES:
+            give_up(session, row, REVERTED)
+        else:
+            queue.detach(session, row, REVERTED, delay_s=1)
 
 
 def hand_back(session: Session, transaction_id: UUID, reason: str) -> None:

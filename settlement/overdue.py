@@ -62,7 +62,8 @@ def stuck(context: Context, now: int) -> list[Finding]:
 
 def mirrored_balances(session: Session) -> dict[str, int]:
     """The balances that the API reads."""
-    return dict(session.execute(select(Account.wallet, Account.balance)).tuples().all())
+    rows = session.execute(select(Account.wallet, Account.balance)).all()
+    return {row.wallet: row.balance for row in rows}
 
 
 def _end(context: Context, lease_id: UUID, now: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -43,12 +43,27 @@ def lock_batch(session: Session, message_id: int, most: int) -> list[OutboxMessa
     return [first, *others]
 
 
+BASE_GAS = 60_000
+ELEMENT_GAS: Mapping[OutboxKind, int] = {
+    OutboxKind.DEVICE_ATTEST: 0,
+    OutboxKind.LEASE_FILL: 250_000,
+    OutboxKind.VOUCHER_REDEEM: 150_000,
+    OutboxKind.LEASE_CLOSE: 120_000,
+}
+"""More than one element ever needs; what is not used is not paid for."""
+
+
 def store_intent(
     session: Session, rows: Sequence[OutboxMessage], signer: str, to: str, data: bytes
 ) -> UUID:
     """A transaction that serves these rows, stored before anything is sent."""
     transaction = ChainTransaction(
-        idempotency_key=_intent_key(rows), signer=signer, to=to, data=data, value=0
+        idempotency_key=_intent_key(rows),
+        signer=signer,
+        to=to,
+        data=data,
+        value=0,
+        gas=BASE_GAS + ELEMENT_GAS[rows[0].kind] * len(rows),
     )
     session.add(transaction)
     session.flush()

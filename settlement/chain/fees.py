@@ -26,9 +26,13 @@ def bumped(fees: Fees) -> Fees:
     return Fees(_bump(fees.max_fee), _bump(fees.max_priority_fee))
 
 
-def gas_limit(estimate: int, margin_percent: int) -> int:
-    """The estimate with a margin: state may change before the transaction is mined."""
-    return -(-estimate * margin_percent // 100)
+def gas_limit(estimate: int, margin_percent: int, floor: int) -> int:
+    """The estimate with a margin, since state may change before the transaction is mined.
+
+    An element of a batch that the newest block would skip as too early is estimated cheap, and runs
+    out of gas when the next block takes it: so no less than what all elements together may need.
+    """
+    return max(-(-estimate * margin_percent // 100), floor)
 
 
 def next_nonce(stored: int | None, on_chain: int) -> int:

@@ -58,6 +58,7 @@ class OnRefused(Protocol):
 class _Intent:
     id: UUID
     call: Call
+    gas_floor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ class Sender:
     def _sign(self, address: str, intent: _Intent) -> _Signed | None:
         """Ask the node, then store nonce, fees and raw bytes in one transaction."""
         self._chain.static_call(intent.call)
-        gas = gas_limit(self._chain.estimate(intent.call), self._policy.gas_margin_percent)
+        estimate = self._chain.estimate(intent.call)
+        gas = gas_limit(estimate, self._policy.gas_margin_percent, intent.gas_floor)
         tip = self._chain.tip()
         base_fee = self._chain.head().base_fee
         fees = fees_for(base_fee, self._policy.default_tip if tip is None else tip)
@@ -194,7 +196,8 @@ def _next_queued(address: str) -> _Intent | None:
         ).first()
         if row is None:
             return None
-        return _Intent(row.id, Call(row.signer, row.to, bytes(row.data), row.value))
+        call = Call(row.signer, row.to, bytes(row.data), row.value)
+        return _Intent(row.id, call, row.gas or 0)
 
 
 def _unsent(address: str) -> list[_Signed]:

@@ -13,7 +13,7 @@ from contracts.protocol.lifecycle import TransactionStatus, advance
 from marketplace_api.models import ChainTransaction, InventoryStatus, OutboxKind
 from settlement import queue
 from settlement.chain.client import MinedReceipt
-from settlement.failure import hand_back
+from settlement.failure import REVERTED, on_reverted
 from settlement.standing import settle_inventory
 
 log = structlog.get_logger()
@@ -46,8 +46,8 @@ def confirm(session: Session, receipts: Iterable[MinedReceipt]) -> None:
             _finish(session, row.id)
         else:
             row.status = advance(row.status, TransactionStatus.REVERTED)
-            row.error = "reverted"
-            hand_back(session, row.id, "reverted")
+            row.error = REVERTED
+            on_reverted(session, row.id)
         session.flush()
         log.info("transaction.settled", transaction=row.hash, status=row.status)
 

@@ -1,0 +1,143 @@
+"""A Ganache of the test run's own, and contracts deployed on it from the compiler's output."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from web3 import Web3
+
+from contracts.bindings.client import connect
+from contracts.protocol.deployment import Constants, Deployment
+from contracts.protocol.keys import Signer
+from marketplace_api.embedded import ganache, process
+from marketplace_api.embedded.node import find_node
+from marketplace_api.embedded.process import ProcessRef
+from marketplace_api.embedded.server import LOOPBACK, Server, free_port, wait_ready
+
+PROJECT = Path(__file__).parents[2]
+ARTEFACTS = PROJECT / "contracts" / "build" / "contracts"
+CLI = PROJECT / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
+START_GRACE, FREEZE, REDEEM_GRACE = 5, 5, 2
+FEE_BPS = 100
+ETHER = 10**18
+
+
+@dataclass(frozen=True)
+class Node:
+    """A running chain that mines each transaction at once."""
+
+    ref: ProcessRef
+    url: str
+    web3: Web3
+
+    def rpc(self, method: str, *parameters: Any) -> Any:
+        """A call that only a development chain has."""
+        return ganache.call(self.url, method, *parameters)
+
+    def fund(self, address: str) -> None:
+        """Give an address gas money."""
+        ganache.fund(self.url, address, 100 * ETHER)
+
+    def mine(self, blocks: int = 1) -> None:
+        """Empty blocks."""
+        for _ in range(blocks):
+            self.rpc("evm_mine")
+
+    def send(self, key: Signer, to: str | None, data: bytes) -> Any:
+        """Send as a user does, and wait for the receipt; reverts raise."""
+        transaction: dict[str, Any] = {
+            "from": key.address,
+            "data": data,
+            "nonce": self.web3.eth.get_transaction_count(key.address),
+            "gas": 8_000_000,
+            "maxFeePerGas": 100 * 10**9,
+            "maxPriorityFeePerGas": 10**9,
+            "chainId": ganache.CHAIN_ID,
+            "value": 0,
+        }
+        if to is not None:
+            transaction["to"] = to
+            self.web3.eth.call(transaction)
+        signed = Account.sign_transaction(transaction, key.secret_hex())
+        hash_ = self.web3.eth.send_raw_transaction(signed.raw_transaction)
+        receipt = self.web3.eth.wait_for_transaction_receipt(hash_, timeout=20, poll_latency=0.02)
+        assert receipt["status"] == 1
+        return receipt
+
+
+def start(folder: Path) -> Node:
+    """Start a chain that mines on demand."""
+    port = free_port()
+    options = {
+        "server.host": LOOPBACK,
+        "server.port": str(port),
+        "chain.chainId": str(ganache.CHAIN_ID),
+        "chain.hardfork": "shanghai",
+        "miner.blockGasLimit": hex(ganache.BLOCK_GAS_LIMIT),
+        "wallet.lock": "true",
+        "logging.quiet": "true",
+    }
+    argv = [str(find_node().path), str(CLI), *(f"--{k}={v}" for k, v in options.items())]
+    log = folder / "ganache.log"
+    url = f"http://{LOOPBACK}:{port}"
+    server = Server(process.spawn(argv, log=log), port, url, log)
+    wait_ready(server, "Ganache", lambda: ganache.is_ready(url), 30)
+    return Node(server.ref, url, connect(url))
+
+
+def deploy(node: Node, treasury: str, auditors: tuple[str, ...]) -> Deployment:
+    """Deploy everything as the deploy script does."""
+    deployer = Signer.generate()
+    node.fund(deployer.address)
+    token = _create(node, deployer, "TestUSD")
+    parameters = _create(node, deployer, "Parameters", FEE_BPS, treasury, list(auditors), 2, 0)
+    nonce = node.web3.eth.get_transaction_count(deployer.address)
+    ahead = _address_of(deployer.address, nonce + 1)
+    registry = _create(node, deployer, "ProviderRegistry", ahead, parameters, REDEEM_GRACE, True)
+    timing = (START_GRACE, FREEZE, REDEEM_GRACE)
+    market = _create(node, deployer, "GpuMarket", token, registry, parameters, timing)
+    assert market == ahead
+    return Deployment(
+        chain_id=ganache.CHAIN_ID,
+        deployed_block=node.web3.eth.block_number - 3,
+        payment_token=token,
+        market=market,
+        registry=registry,
+        parameters=parameters,
+        treasury=treasury,
+        fee_bps=FEE_BPS,
+        min_bond_per_milli=0,
+        auditor_threshold=2,
+        auditors=auditors,
+        allow_simulated=True,
+        constants=Constants(START_GRACE, FREEZE, REDEEM_GRACE),
+    )
+
+
+def write(deployment: Deployment, path: Path) -> Path:
+    """The file that processes read."""
+    record = {name: getattr(deployment, name) for name in deployment.__slots__}
+    constants = deployment.constants
+    record["constants"] = {name: getattr(constants, name) for name in constants.__slots__}
+    path.write_text(json.dumps(record))
+    return path
+
+
+def _create(node: Node, deployer: Signer, name: str, *args: Any) -> str:
+    artefact = json.loads((ARTEFACTS / f"{name}.json").read_text())
+    contract = node.web3.eth.contract(abi=artefact["abi"], bytecode=artefact["bytecode"])
+    data = contract.constructor(*args).data_in_transaction
+    address: str = node.send(deployer, None, bytes.fromhex(data[2:]))["contractAddress"]
+    return Web3.to_checksum_address(address)
+
+
+def _address_of(sender: str, nonce: int) -> str:
+    from eth_utils import to_bytes
+    from rlp import encode
+
+    raw = Web3.keccak(encode([to_bytes(hexstr=sender), nonce]))
+    return Web3.to_checksum_address(raw[-20:].hex())
