@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bourse import A100, H100, HOUR, PRICE, USD, Bourse, Fill, compact, reason
+from bourse import A100, H100, HOUR, OK, PRICE, USD, Bourse, Fill, compact, reason
 from brownie import HostileReceiver, accounts, chain
 
 from contracts.protocol.hashing import keccak
@@ -22,7 +22,7 @@ class TestAccepted:
         assert bourse.market.balanceOf(buyer, series) == 4000
         position = bourse.market.positionOf(series, buyer)
         assert position == (4000, 2000, 0, start + 2 * HOUR, 0)
-        assert tx.return_value == (("0x00000000",),)
+        assert tx.reasons == ((OK,),)
 
         transfer = tx.events["TransferSingle"]
         assert (transfer["operator"], transfer["from"], transfer["to"], transfer["id"], transfer["value"]) == (
@@ -50,7 +50,7 @@ class TestAccepted:
         assert not bourse.market.isNonceOpen(bid.buyer, bid.nonce)
         assert bourse.market.isNonceOpen(ask.seller, ask.nonce)
         again = bourse.fill(ask, Fill(bid), Fill(bourse.bid()))
-        assert again.return_value == ((reason("NonceSpent"), "0x00000000"),)
+        assert again.reasons == ((reason("NonceSpent"), OK),)
 
     def test_fill__same_series__adds_to_position(self, bourse: Bourse) -> None:
         series = bourse.lease(milli=1000)
@@ -60,7 +60,7 @@ class TestAccepted:
     def test_fill__one_bad_bid__others_filled(self, bourse: Bourse) -> None:
         poor = bourse.bid("stranger")
         tx = bourse.fill(bourse.ask(), Fill(bourse.bid()), Fill(poor), Fill(bourse.bid("other")))
-        assert tx.return_value == (("0x00000000", reason("InsufficientBalance"), "0x00000000"),)
+        assert tx.reasons == ((OK, reason("InsufficientBalance"), OK),)
         assert [fill[1] for fill in tx.events["Filled"]["fills"]] == [
             bourse.address("buyer"),
             bourse.address("other"),
@@ -72,9 +72,9 @@ class TestAccepted:
     def test_fill__one_bad_group__others_filled(self, bourse: Bourse) -> None:
         bad = bourse.group(bourse.ask(quantity=1), Fill(bourse.bid()), Fill(bourse.bid()))
         good = bourse.group(bourse.ask(), Fill(bourse.bid()))
-        tx = bourse.market.fill([bad, good], bourse.sends("stranger"))
+        tx = bourse.send("fill", [bad, good])
         refused = reason("NotSupported")
-        assert tx.return_value == ((refused, refused), ("0x00000000",))
+        assert tx.reasons == ((refused, refused), (OK,))
         assert len(tx.events["FillSkipped"]) == 1
         assert int(str(tx.events["FillSkipped"]["bidDigest"]), 16) == 0
         assert len(tx.events["Filled"]["fills"]) == 1
@@ -92,7 +92,7 @@ class TestAccepted:
             Fill(bid, signature=form(bourse.sign(bid, "buyer"))),
             signature=form(bourse.sign(ask, "provider")),
         )
-        assert tx.return_value == (("0x00000000",),)
+        assert tx.reasons == ((OK,),)
 
     def test_fill__class_set__by_merkle_proof(self, bourse: Bourse) -> None:
         third = keccak(b"third")
@@ -100,9 +100,9 @@ class TestAccepted:
         root = keccak(b"".join(sorted((first, third))))
         bid = bourse.bid(device_classes=root)
         wrong = bourse.fill(bourse.ask(), Fill(bid, proof=(third, A100)))
-        assert wrong.return_value == ((reason("ClassNotAccepted"),),)
+        assert wrong.reasons == ((reason("ClassNotAccepted"),),)
         right = bourse.fill(bourse.ask(), Fill(bid, proof=(A100, third)))
-        assert right.return_value == (("0x00000000",),)
+        assert right.reasons == ((OK,),)
 
     @pytest.mark.parametrize("price", [PRICE, PRICE + 1000, 2 * PRICE])
     def test_fill__same_filler__chooses_inside_limits(self, bourse: Bourse, price: int) -> None:
@@ -111,14 +111,14 @@ class TestAccepted:
         life = {"filler": filler, "valid_from": now - 10, "deadline": now + 86_000}
         before = bourse.balance("buyer")
         tx = bourse.fill(bourse.ask(**life), Fill(bourse.bid(**life), price=price))
-        assert tx.return_value == (("0x00000000",),)
+        assert tx.reasons == ((OK,),)
         assert before - bourse.balance("buyer") == price
 
     def test_fill__receiver_without_callback__minted_all_the_same(self, bourse: Bourse) -> None:
         refusing = accounts[1].deploy(HostileReceiver)
         refusing.refuse(True, {"from": accounts[1]})
         tx = bourse.fill(bourse.ask(), Fill(bourse.bid()), by="stranger")
-        assert tx.return_value == (("0x00000000",),)
+        assert tx.reasons == ((OK,),)
 
     def test_fill__exact_balance__empties_account(self, bourse: Bourse) -> None:
         bourse.market.withdraw(bourse.address("buyer"), 1_000 * USD - PRICE, bourse.sends("buyer"))
@@ -128,4 +128,4 @@ class TestAccepted:
     def test_fill__anybody__may_submit(self, bourse: Bourse) -> None:
         for name in ("buyer", "provider", "other", "stranger"):
             tx = bourse.fill(bourse.ask(), Fill(bourse.bid()), by=name)
-            assert tx.return_value == (("0x00000000",),)
+            assert tx.reasons == ((OK,),)

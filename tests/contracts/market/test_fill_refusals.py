@@ -11,6 +11,7 @@ from bourse import (
     A100,
     HOUR,
     MPS,
+    OK,
     PRICE,
     START_GRACE,
     Bourse,
@@ -154,7 +155,7 @@ def refused(bourse: Bourse, case: Case) -> Any:
     bid = bourse.bid(**resolved(case.bid))
     before = bourse.state()
     tx = bourse.fill(ask, Fill(bid, **resolved(case.fill)))
-    assert tx.return_value == ((reason(case.error),),)
+    assert tx.reasons == ((reason(case.error),),)
     assert str(tx.events["FillSkipped"]["reason"]) == reason(case.error)
     assert str(tx.events["FillSkipped"]["askDigest"]) == bourse.digest(ask)
     assert len(tx.events) == 1
@@ -190,22 +191,22 @@ class TestSignatures:
     def test_fill__forged_ask__refused(self, bourse: Bourse, forge: Callable[[bytes], bytes]) -> None:
         ask, before = bourse.ask(), bourse.state()
         tx = bourse.fill(ask, Fill(bourse.bid()), signature=forge(bourse.sign(ask, "provider")))
-        assert tx.return_value == ((reason("BadSignature"),),)
+        assert tx.reasons == ((reason("BadSignature"),),)
         assert bourse.state() == before
 
     @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
     def test_fill__forged_bid__refused(self, bourse: Bourse, forge: Callable[[bytes], bytes]) -> None:
         bid, before = bourse.bid(), bourse.state()
         tx = bourse.fill(bourse.ask(), Fill(bid, signature=forge(bourse.sign(bid, "buyer"))))
-        assert tx.return_value == ((reason("BadSignature"),),)
+        assert tx.reasons == ((reason("BadSignature"),),)
         assert bourse.state() == before
 
     def test_fill__foreign_signer__refused(self, bourse: Bourse) -> None:
         ask, bid = bourse.ask(), bourse.bid()
         foreign_bid = bourse.fill(ask, Fill(bid, signature=bourse.sign(bid, "stranger")))
-        assert foreign_bid.return_value == ((reason("BadSignature"),),)
+        assert foreign_bid.reasons == ((reason("BadSignature"),),)
         foreign_ask = bourse.fill(ask, Fill(bid), signature=bourse.sign(ask, "agent"))
-        assert foreign_ask.return_value == ((reason("BadSignature"),),)
+        assert foreign_ask.reasons == ((reason("BadSignature"),),)
 
     def test_fill__other_chain_or_contract__refused(self, bourse: Bourse) -> None:
         bid = bourse.bid()
@@ -213,20 +214,20 @@ class TestSignatures:
         for domain in (Domain(chain.id + 1, market), Domain(chain.id, bourse.registry.address)):
             signature = bourse.keys["buyer"].sign(bid, domain)
             tx = bourse.fill(bourse.ask(), Fill(bid, signature=signature))
-            assert tx.return_value == ((reason("BadSignature"),),)
+            assert tx.reasons == ((reason("BadSignature"),),)
 
     def test_fill__order_changed_after_signing__refused(self, bourse: Bourse) -> None:
         signed, filled = bourse.bid(nonce=5), bourse.bid(nonce=5, budget=1)
         tx = bourse.fill(
             bourse.ask(), Fill(signed, signature=bourse.sign(filled, "buyer"))
         )
-        assert tx.return_value == ((reason("BadSignature"),),)
+        assert tx.reasons == ((reason("BadSignature"),),)
 
     def test_fill__nobodys_bid__refused(self, bourse: Bourse) -> None:
         bid = bourse.bid(buyer="0x" + "00" * 20)
         free = Fill(bid, signature=bytes(65), duration=HOUR)
         tx = bourse.fill(bourse.ask(), free)
-        assert tx.return_value[0][0] in (reason("InsufficientBalance"), reason("BadSignature"))
+        assert tx.reasons[0][0] in (reason("InsufficientBalance"), reason("BadSignature"))
 
 
 class TestRegistryRefuses:
@@ -236,34 +237,34 @@ class TestRegistryRefuses:
         touching = Fill(bourse.bid(), start=start - 1800, duration=HOUR)
         later = Fill(bourse.bid(), start=start + HOUR)
         tx = bourse.fill(bourse.ask(), touching, later)
-        assert tx.return_value == ((reason("OverCapacity"), "0x00000000"),)
+        assert tx.reasons == ((reason("OverCapacity"), OK),)
 
     def test_fill__class_never_attested__refused(self, bourse: Bourse) -> None:
         bourse.registry.registerTerms(terms(device_class=A100), bourse.sends("provider"))
         number = int(bourse.registry.termsCount())
         tx = bourse.fill(bourse.ask(terms=number), Fill(bourse.bid(device_classes=A100)))
-        assert tx.return_value == ((reason("NotAttested"),),)
+        assert tx.reasons == ((reason("NotAttested"),),)
 
     def test_fill__attestation_expired__refused(self, bourse: Bourse) -> None:
         chain.sleep(200 * DAY + 10)
         chain.mine()
         tx = bourse.fill(bourse.ask(), Fill(bourse.bid()))
-        assert tx.return_value == ((reason("AttestationExpired"),),)
+        assert tx.reasons == ((reason("AttestationExpired"),),)
 
     def test_fill__step_below_lane__refused(self, bourse: Bourse) -> None:
         bourse.registry.registerTerms(terms(isolation=MPS, step=250), bourse.sends("provider"))
         number = int(bourse.registry.termsCount())
         tx = bourse.fill(bourse.ask(terms=number), Fill(bourse.bid(), milli=250))
-        assert tx.return_value == ((reason("StepMismatch"),),)
+        assert tx.reasons == ((reason("StepMismatch"),),)
 
     def test_fill__bond_below_minimum__refused(self, bourse: Bourse) -> None:
         provider = bourse.sends("provider")
         bonded, _, _, required = bourse.registry.bondOf(bourse.address("provider"))
         bourse.registry.requestUnbonding(bonded - required, provider)
-        assert bourse.fill(bourse.ask(), Fill(bourse.bid())).return_value == (("0x00000000",),)
+        assert bourse.fill(bourse.ask(), Fill(bourse.bid())).reasons == ((OK,),)
         bourse.registry.requestUnbonding(1, provider)
         tx = bourse.fill(bourse.ask(), Fill(bourse.bid()))
-        assert tx.return_value == ((reason("BondTooLow"),),)
+        assert tx.reasons == ((reason("BondTooLow"),),)
 
 
 def test_fill__final_position__refused(bourse: Bourse) -> None:
@@ -273,12 +274,12 @@ def test_fill__final_position__refused(bourse: Bourse) -> None:
     final = bourse.voucher(series, 0, is_final=True)
     bourse.redeem(bourse.signed(final, agent="agent"))
     tx = bourse.fill(bourse.ask(), Fill(bourse.bid(), start=start))
-    assert tx.return_value == ((reason("PositionNotOpen"),),)
+    assert tx.reasons == ((reason("PositionNotOpen"),),)
 
 
 def test_fill__cancelled_orders__refused(bourse: Bourse) -> None:
     ask, bid = bourse.ask(nonce=7), bourse.bid(nonce=9)
     bourse.market.cancel([9], bourse.sends("buyer"))
-    assert bourse.fill(ask, Fill(bid)).return_value == ((reason("NonceSpent"),),)
+    assert bourse.fill(ask, Fill(bid)).reasons == ((reason("NonceSpent"),),)
     bourse.market.cancel([7], bourse.sends("provider"))
-    assert bourse.fill(ask, Fill(bourse.bid())).return_value == ((reason("NonceSpent"),),)
+    assert bourse.fill(ask, Fill(bourse.bid())).reasons == ((reason("NonceSpent"),),)
