@@ -83,7 +83,7 @@ class ChainReader:
         return bool(self._view(market, "isDelegate(address,address)", block, 1, holder, key)[0])
 
     def _view(self, to: str, signature: str, block: int, words: int, *args: int | str) -> list[int]:
-        # Every type here is static and one word wide, so that a call is its words one after another.
+        # All types here are static and one word wide: a call is its words one after another.
         data = keccak(signature.encode())[:4] + b"".join(_word(argument) for argument in args)
         call = {"to": to, "data": "0x" + data.hex()}
         answer = bytes.fromhex(self._ask("eth_call", [call, hex(block)])[2:])

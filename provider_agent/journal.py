@@ -1,7 +1,8 @@
 """What must survive a crash, appended to one file and on disk before anybody hears of it.
 
-A record is its length and CRC-32 (four bytes each, big endian) and its canonical JSON. The last record
-may be torn by a crash: nobody has heard of it, so it is cut off. Damage anywhere else stops the agent.
+A record is a head (length, CRC-32 of the body, CRC-32 of these two; four bytes each, big endian)
+and canonical JSON. The last record may be torn by a crash: nobody has heard of it, it is cut off.
+Damage anywhere else stops the agent.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import zlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from contracts.protocol.wire import canonical_json
 
-_HEAD = struct.Struct(">II")
+_HEAD = struct.Struct(">III")
+_SUMMED = struct.Struct(">II")
 MAX_RECORD_BYTES = 16 << 20
 
 
@@ -123,7 +125,7 @@ class Journal:
             os.close(self._file)
             raise
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -191,7 +193,8 @@ def encode_record(record: Record) -> bytes:
     body = canonical_json({k: list(v) if isinstance(v, tuple) else v for k, v in value.items()})
     if len(body) > MAX_RECORD_BYTES:
         raise JournalError(f"a record of at most {MAX_RECORD_BYTES} bytes; given {len(body)}")
-    return _HEAD.pack(len(body), zlib.crc32(body)) + body
+    summed = _SUMMED.pack(len(body), zlib.crc32(body))
+    return summed + zlib.crc32(summed).to_bytes(4, "big") + body
 
 
 def read_records(content: bytes) -> tuple[list[Record], int]:
@@ -210,25 +213,21 @@ def read_records(content: bytes) -> tuple[list[Record], int]:
 def _body_at(content: bytes, position: int) -> bytes | None:
     """The record's JSON; None where the file ends inside of it or it is the torn last one."""
     start = position + _HEAD.size
-    if start > len(content):
+    head = content[position:start]
+    if len(head) < _HEAD.size or not any(head):
         return None
-    length, crc = _HEAD.unpack_from(content, position)
+    length, crc, head_crc = _HEAD.unpack(head)
+    if zlib.crc32(head[: _SUMMED.size]) != head_crc:
+        raise JournalError(f"damaged at byte {position}: the head's checksum does not fit")
     end = start + length
-    if length > MAX_RECORD_BYTES and not _is_blank(content[position:]):
-        raise JournalError(f"damaged at byte {position}: a record of {length} bytes")
-    if end > len(content) or length == 0:
+    if end > len(content):
         return None
     body = content[start:end]
-    if zlib.crc32(body) != crc:
-        if end == len(content) or _is_blank(content[end:]):
-            return None
+    if zlib.crc32(body) == crc:
+        return body
+    if any(content[end:]):
         raise JournalError(f"damaged at byte {position}: the checksum does not fit")
-    return body
-
-
-def _is_blank(tail: bytes) -> bool:
-    # A file system may have grown the file before the bytes arrived.
-    return not tail.strip(b"\0")
+    return None
 
 
 def _decode(body: bytes, position: int) -> Record:

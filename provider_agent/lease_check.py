@@ -1,4 +1,4 @@
-"""Whether a lease that the API hands out really exists on chain, as offered, and is ours to serve."""
+"""Whether a lease that the API hands out exists on chain, as offered, and is ours to serve."""
 
 from __future__ import annotations
 

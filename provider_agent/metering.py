@@ -1,6 +1,6 @@
 """Measures a lease: a sample a second of devices and job, and GPU-ms from the monotonic clock.
 
-GPU-ms are ``milli x running time``. The wall clock only labels: a clock that jumps changes no amount.
+GPU-ms are ``milli x running time``. The wall clock only labels: when it jumps no amount changes.
 Samples are tamper-evident, not true; truth comes from the counter-signature.
 """
 
@@ -130,6 +130,11 @@ class Meter:
     def gpu_ms(self) -> GpuMs:
         """Cumulative since the start of the lease."""
         return GpuMs(self._base_gpu_ms + int(self._milli * self._running_s))
+
+    @property
+    def has_unreported(self) -> bool:
+        """Whether there are samples that no receipt covers."""
+        return bool(self._leaves)
 
     def begin(self) -> None:
         """A job starts to run now."""

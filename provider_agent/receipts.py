@@ -36,8 +36,8 @@ def next_receipt(
 ) -> Receipt:
     """The receipt after ``last``; its total never exceeds what the interval or the window allow.
 
-    Intervals are whole seconds. An intermediate one ends with the last full second and the final one
-    with the begun second, so that no interval claims more time than it covers and nothing is lost.
+    Intervals are whole seconds. An intermediate one ends with the last full second, the final one
+    with the begun second: so no interval claims more time than it covers, and nothing is lost.
     """
     start, end = _interval(lease, last, measured, now, is_final=is_final)
     return Receipt(

@@ -17,7 +17,8 @@ from pathlib import Path
 from provider_agent.runner.driver import OutputFile, RefusedOutput
 
 FOLDERS = ("outputs", "checkpoint")
-MAX_FILES = 1024
+MAX_FILES = 256
+MAX_PATH = 255
 MAX_DEPTH = 16
 _CHUNK = 1 << 20
 _NO_FOLLOW = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -70,8 +71,8 @@ def _entry(copy: _Copy, parent: int, name: str, path: str, depth: int) -> None:
         copy.refused.append(RefusedOutput(path, f"deeper than {MAX_DEPTH} folders"))
     elif not stat.S_ISREG(mode):
         copy.refused.append(RefusedOutput(path, f"not a plain file: {_kind(mode)}"))
-    elif not _is_text(path):
-        copy.refused.append(RefusedOutput(repr(path), "a name that is not UTF-8"))
+    elif not _is_plain(path):
+        copy.refused.append(RefusedOutput(ascii(path), "a name that is too long or no plain text"))
     else:
         _file(copy, parent, name, path)
 
@@ -113,13 +114,9 @@ def _chunks(descriptor: int, size: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _is_text(path: str) -> bool:
-    # Undecodable bytes of a name arrive as surrogates, which UTF-8 refuses.
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_plain(path: str) -> bool:
+    # Undecodable bytes of a name arrive as surrogates, which are not printable either.
+    return path.isprintable() and len(path) <= MAX_PATH
 
 
 def _kind(mode: int) -> str:
