@@ -17,7 +17,8 @@ code,pre{font-family:ui-monospace,monospace}
 table{border-collapse:collapse;width:100%;margin:.5rem 0} td,th{border-bottom:1px solid #ccc;
 padding:.25rem .6rem;text-align:left;vertical-align:top} pre{background:#f4f4f4;padding:.6rem;
 overflow:auto} details{margin:.4rem 0} summary{cursor:pointer}
-.m{display:inline-block;min-width:4em;font-weight:600} @media(prefers-color-scheme:dark){body{background:#111;color:#ddd}
+.m{display:inline-block;min-width:4em;font-weight:600}
+@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}
 pre{background:#222} a{color:#8bf} td,th{border-color:#444}}
 """
 _METHODS = ("get", "put", "post", "delete")
