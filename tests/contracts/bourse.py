@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import brownie
 import rlp
 from brownie import GpuMarket, Parameters, ProviderRegistry, TestUSD, accounts, chain
 
@@ -56,6 +57,17 @@ def selectors() -> dict[str, str]:
 def reason(name: str) -> str:
     """What a skipped element says when it fails by this error."""
     return selectors()[name]
+
+
+def reverts(error: str, *values: Any) -> Any:
+    """The call inside reverts with this custom error and these values."""
+    return brownie.reverts(f"{error}: {', '.join(map(_as_brownie_shows, values))}")
+
+
+def _as_brownie_shows(value: Any) -> str:
+    if isinstance(value, bytes):
+        return str(value)
+    return str(value).lower() if isinstance(value, str) else str(value)
 
 
 def as_tuple(struct: Struct) -> tuple[Any, ...]:
