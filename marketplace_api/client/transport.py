@@ -15,6 +15,8 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 _RETRIED_STATUSES = frozenset({502, 503, 504})
 _PAUSES_S = (0.2, 0.8)
 _LOGIN = "/v1/auth/"
+_QUIET_S = 40.0
+"""The server sends a heartbeat each 15 s: a stream that is silent for longer is lost."""
 
 Json = Mapping[str, object]
 
@@ -72,22 +74,29 @@ class Transport:
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         """An answer that is read line by line as it comes."""
-        request = self._http.build_request(
-            "GET",
-            path,
-            headers=self._headers({"Accept": "text/event-stream", **headers}),
-            timeout=httpx.Timeout(30.0, read=40.0),  # the server sends a heartbeat each 15 s
-        )
-        try:
-            response = self._http.send(request, stream=True)
-        except httpx.TransportError as error:
-            raise UnreachableError(self.api_url, _cause(error)) from error
+        response = self._open(path, headers)
+        if response.status_code == 401 and self._renew:
+            response.close()
+            self.token = self._renew()
+            response = self._open(path, headers)
         try:
             if response.is_error:
                 raise refusal(response.status_code, response.read(), response.headers)
             yield response
         finally:
             response.close()
+
+    def _open(self, path: str, headers: Mapping[str, str]) -> httpx.Response:
+        request = self._http.build_request(
+            "GET",
+            path,
+            headers=self._headers({"Accept": "text/event-stream", **headers}),
+            timeout=httpx.Timeout(30.0, read=_QUIET_S),
+        )
+        try:
+            return self._http.send(request, stream=True)
+        except httpx.TransportError as error:
+            raise UnreachableError(self.api_url, _cause(error)) from error
 
     def _send(
         self,

@@ -133,7 +133,7 @@ def test_bid__refused_by_the_api__prints_field_limit_given(run: Run, api: FakeAp
         (("--milli", "1"), "milli x seconds", "72"),
         (("--class", "H100"), "device_class", "H100"),
         (("--isolation", "strong"), "isolation", "strong"),
-        (("--start", "1"), "window_start", "1"),
+        (("--start", str(NOW - 60)), "window_start", str(NOW - 60)),
         (("--input", "x.csv"), "input", "x.csv"),
     ],
 )
