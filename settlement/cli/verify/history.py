@@ -123,14 +123,19 @@ def read_history(desk: ChainDesk, block: int) -> History:
     for log in logs_of(desk, desk.place.deployed_block, block):
         event = decode_log(log)
         if event is not None:
-            _add(history, event)
-            _note(history, event, log.transaction)
+            add_event(history, event, log.transaction)
     for source, target, amount in _token_transfers(desk, block):
         if target == desk.place.market:
             history.transfers_in += amount
         if source == desk.place.market:
             history.transfers_out += amount
     return history
+
+
+def add_event(history: History, event: Event, transaction: str) -> None:
+    """Count one event."""
+    _add(history, event)
+    _note(history, event, transaction)
 
 
 def logs_of(desk: ChainDesk, first: int, last: int) -> list[RawLog]:
