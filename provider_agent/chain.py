@@ -39,6 +39,8 @@ class ChainTerms:
     step: int
     receipt_interval: int
     unsigned_intervals: int
+    words: tuple[int, ...] = ()
+    """The whole struct in the order of ``Terms.sol``."""
 
 
 class ChainReader:
@@ -72,6 +74,7 @@ class ChainReader:
             step=words[2],
             receipt_interval=words[7],
             unsigned_intervals=words[8],
+            words=tuple(words[:10]),
         )
 
     def agent_of(self, registry: str, provider: str, block: int) -> str:

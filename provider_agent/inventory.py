@@ -70,7 +70,7 @@ class DevicePool:
         return devices
 
     def take(self, device_class: str, milli: int) -> tuple[Device, ...]:
-        """Healthy devices that hold ``milli`` of a class (0x-hex hash); empty where there are none."""
+        """Healthy devices for ``milli`` of a class (0x-hex hash); empty where there are none."""
         with self._lock:
             taken = self._fitting(device_class, milli)
             for device in taken:

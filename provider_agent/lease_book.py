@@ -1,4 +1,4 @@
-"""What the journal says of each lease: enough to go on after a crash, and to issue nothing twice."""
+"""What the journal says of each lease: enough to go on after a crash and repeat nothing."""
 
 from __future__ import annotations
 

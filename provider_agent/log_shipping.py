@@ -1,4 +1,4 @@
-"""Ships a job's output to the API while it is written; what is written meanwhile goes in one piece."""
+"""Ships a job's output to the API while it is written, in pieces as large as they come."""
 
 from __future__ import annotations
 

@@ -128,16 +128,23 @@ class LeaseWorker(threading.Thread):
         )
         desk.courier.start()
         self._bury(history, desk)
-        devices = shop.pool.take(lease.device_class, lease.milli)
+        devices = self._take_devices(lease)
         try:
             if devices:
                 self._work(history, desk, devices)
-            else:
-                self._log.warning("lease.no_device", device_class=lease.device_class)
             self._settle(desk)
         finally:
             shop.pool.give_back(devices, lease.milli)
             desk.courier.close()
+
+    def _take_devices(self, lease: CheckedLease) -> tuple[Device, ...]:
+        while not self._is_over(lease.end):
+            devices = self._shop.pool.take(lease.device_class, lease.milli)
+            if devices:
+                return devices
+            self._log.warning("lease.no_device", device_class=lease.device_class)
+            time.sleep(1)
+        return ()
 
     def _bury(self, history: LeaseHistory, desk: ReceiptDesk) -> None:
         """Jobs that were running when the agent died died with it; say so."""
@@ -209,8 +216,8 @@ class LeaseWorker(threading.Thread):
         with self._lock:
             job = self._jobs.popleft() if self._jobs and not self._is_stopping else None
             is_cancelled = job is not None and job.id in self._cancelled
-        if job is not None and (is_cancelled or job.status is not JobStatus.QUEUED):
-            # Assigned or running, but not by this process: nobody runs it any more.
+        if job is not None and (is_cancelled or job.status is JobStatus.RUNNING):
+            # Running, but not by this process: nobody runs it any more.
             status = JobStatus.CANCELLED if is_cancelled else JobStatus.LOST
             post = self._shop.client.post_status
             desk.courier.put(status.value, _telling(post, job.id, status))
