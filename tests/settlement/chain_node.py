@@ -28,7 +28,7 @@ ETHER = 10**18
 
 @dataclass(frozen=True)
 class Node:
-    """A running chain that mines each transaction at once."""
+    """A running chain."""
 
     ref: ProcessRef
     url: str
@@ -69,8 +69,8 @@ class Node:
         return receipt
 
 
-def start(folder: Path) -> Node:
-    """Start a chain that mines on demand."""
+def start(folder: Path, block_time_s: int = 0) -> Node:
+    """Start a chain; without a block time it mines each transaction at once."""
     port = free_port()
     options = {
         "server.host": LOOPBACK,
@@ -80,6 +80,7 @@ def start(folder: Path) -> Node:
         "miner.blockGasLimit": hex(ganache.BLOCK_GAS_LIMIT),
         "wallet.lock": "true",
         "logging.quiet": "true",
+        "miner.blockTime": str(block_time_s),
     }
     argv = [str(find_node().path), str(CLI), *(f"--{k}={v}" for k, v in options.items())]
     log = folder / "ganache.log"

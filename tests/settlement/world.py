@@ -275,6 +275,10 @@ class World:
                 ).all()
             )
 
+    def messages_all(self) -> list[OutboxMessage]:
+        """Every outbox row."""
+        return [row for kind in OutboxKind for row in self.messages(kind)]
+
     def _ask(self, begin: int) -> Ask:
         self.nonces += 1
         now = int(time.time())
