@@ -15,7 +15,7 @@ from marketplace_api.cli.money import format_tokens
 from marketplace_api.cli.output import confirm_spending
 from marketplace_api.cli.problems import ExitCode, refuse
 from marketplace_api.cli.story import Story
-from marketplace_api.cli.wallet import Desk, next_nonce, open_desk
+from marketplace_api.cli.wallet import Desk, next_slot, open_desk
 from marketplace_api.client import Wish, new_bid, sign_order
 from marketplace_api.client.answers import Accepted, Lease, Market, Order, gpu_hours_text
 from marketplace_api.client.orders import most_cost
@@ -70,7 +70,7 @@ def end_with(status: JobStatus) -> None:
 
 
 def _place(desk: Desk, market: Market, wish: Wish) -> Accepted:
-    bid = new_bid(desk.signer.address, wish, market, next_nonce(desk, market), market.now)
+    bid = new_bid(desk.signer.address, wish, market, next_slot(desk, market), market.now)
     _, signature = sign_order(bid, desk.signer, market)
     return desk.bourse.place_bid(bid, signature)
 

@@ -47,7 +47,7 @@ COMMANDS: dict[str, Command] = {
         "bid",
     ),
     "ask": Command(
-        "Offer GPU time under registered terms; the order is good for five minutes.",
+        "Offer GPU time under registered terms.",
         _OWN + "orders",
         "ask",
     ),

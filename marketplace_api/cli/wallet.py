@@ -10,7 +10,7 @@ from pathlib import Path
 
 from contracts.protocol.keys import Signer
 from marketplace_api.cli.profile import Profile
-from marketplace_api.client import Bourse
+from marketplace_api.client import Bourse, Slot
 from marketplace_api.client.answers import Market, Session
 
 
@@ -46,20 +46,20 @@ def open_public() -> Iterator[Bourse]:
         yield bourse
 
 
-def next_nonce(desk: Desk, market: Market) -> int:
-    """A nonce that this wallet did not use before, counted in its home and against its orders.
+def next_slot(desk: Desk, market: Market) -> Slot:
+    """A nonce that this wallet did not use before, by the API's count and by our own.
 
-    The contract keeps a window of 128 nonces, so they are handed out one after the other.
+    The contract keeps a window of 128 nonces, so they are handed out one after the other; our own
+    count, kept at home, holds apart two orders that are signed at the same moment.
     """
+    account = desk.bourse.account()
     folder = desk.profile.home / "nonces"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{market.chain_id}-{market.market}-{desk.signer.address}"
+    path = folder / f"{market.chain_id}-{market.market}-{desk.signer.address}-{account.epoch}"
     with path.open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        counted = int(file.read() or "0")
-        known = [order.nonce for order in desk.bourse.orders() if order.nonce is not None]
-        nonce = max([counted, *(n + 1 for n in known)])
+        nonce = max(int(file.read() or "0"), account.next_nonce)
         file.truncate(0)
         file.write(str(nonce + 1))
-    return nonce
+    return Slot(nonce, account.epoch)

@@ -14,7 +14,7 @@
 from marketplace_api.client.client import Bourse
 from marketplace_api.client.delegate import Delegate, JobWatch, Journal
 from marketplace_api.client.errors import BourseError, RefusedError, UnreachableError
-from marketplace_api.client.orders import Supply, Wish, new_ask, new_bid, sign_order
+from marketplace_api.client.orders import Slot, Supply, Wish, new_ask, new_bid, sign_order
 
 __all__ = [
     "Bourse",
@@ -23,6 +23,7 @@ __all__ = [
     "JobWatch",
     "Journal",
     "RefusedError",
+    "Slot",
     "Supply",
     "UnreachableError",
     "Wish",

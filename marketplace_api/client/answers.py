@@ -44,15 +44,30 @@ class Market:
     fee_bps: int
     constants: Constants
     treasury: str
+    operator: str
+    """Signs acknowledgements; the filler that orders may name."""
     allow_simulated: bool
+    deployed_block: int
     now: int
     auditors: tuple[str, ...] = ()
-    deployed_block: int = 0
 
     @property
     def domain(self) -> Domain:
         """Domain of orders, receipts and vouchers."""
         return Domain(self.chain_id, self.market)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One's own account, as of the last confirmed block."""
+
+    wallet: str
+    balance: int
+    free: int
+    """Less what open bids and fills on their way may take."""
+    epoch: int
+    next_nonce: int
+    delegate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from contracts.protocol.typed_data import Ask, Bid
 from contracts.protocol.wire import to_hex, to_wire
 from marketplace_api.client.answers import (
     Accepted,
+    Account,
     Job,
     Lease,
     LogEntry,
@@ -109,6 +110,10 @@ class Bourse:
     def market(self) -> Market:
         """Contracts, constants and clock."""
         return decode(Market, self._transport.get("/v1/market"))
+
+    def account(self) -> Account:
+        """One's own account, and the nonce to sign next."""
+        return decode(Account, self._transport.get("/v1/accounts/me"))
 
     def providers(self) -> tuple[Provider, ...]:
         """Everyone who registered."""

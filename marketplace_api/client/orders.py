@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.protocol.eip712 import digest
+from contracts.protocol.eip712 import ZERO_ADDRESS, digest
 from contracts.protocol.keys import Signer
 from contracts.protocol.orders import OrderRules, check_ask, check_bid
 from contracts.protocol.series import Isolation, device_class_hash
@@ -37,6 +37,14 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """A nonce that was not used before, in the account's epoch."""
+
+    nonce: int
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Supply:
     """What a provider offers under registered terms."""
 
@@ -47,6 +55,8 @@ class Supply:
     max_milli: int = 0
     min_duration: int = 0
     max_duration: int = 0
+    life: int = MAX_OPEN_ORDER_LIFE
+    """Seconds that the ask is good for; above five minutes only the operator may fill it."""
 
 
 def most_cost(wish: Wish) -> Amount:
@@ -55,7 +65,7 @@ def most_cost(wish: Wish) -> Amount:
     return cost(lots(wish.milli, wish.duration), ticks)
 
 
-def new_bid(buyer: str, wish: Wish, market: Market, nonce: int, now: int) -> Bid:
+def new_bid(buyer: str, wish: Wish, market: Market, slot: Slot, now: int) -> Bid:
     """An unsigned bid; refuses by name what the market would refuse."""
     start = now if wish.start is None else wish.start
     bid = Bid(
@@ -70,7 +80,8 @@ def new_bid(buyer: str, wish: Wish, market: Market, nonce: int, now: int) -> Bid
         max_price_per_gpu_hour=wish.max_price_per_gpu_hour,
         valid_from=now - _SIGNING_SKEW_S,
         deadline=now - _SIGNING_SKEW_S + MAX_OPEN_ORDER_LIFE,
-        nonce=nonce,
+        nonce=slot.nonce,
+        epoch=slot.epoch,
         min_isolation=wish.min_isolation.value,
         constraints=BidConstraints(
             time_in_force=_time_in_force(wish).value, allow=wish.allow, deny=wish.deny
@@ -80,7 +91,7 @@ def new_bid(buyer: str, wish: Wish, market: Market, nonce: int, now: int) -> Bid
     return bid
 
 
-def new_ask(seller: str, supply: Supply, market: Market, nonce: int, now: int) -> Ask:
+def new_ask(seller: str, supply: Supply, market: Market, slot: Slot, now: int) -> Ask:
     """An unsigned ask; refuses by name what the market would refuse."""
     ask = Ask(
         seller=seller,
@@ -89,8 +100,10 @@ def new_ask(seller: str, supply: Supply, market: Market, nonce: int, now: int) -
         window_start=supply.window_start,
         window_end=supply.window_end,
         valid_from=now - _SIGNING_SKEW_S,
-        deadline=now - _SIGNING_SKEW_S + MAX_OPEN_ORDER_LIFE,
-        nonce=nonce,
+        deadline=now - _SIGNING_SKEW_S + supply.life,
+        nonce=slot.nonce,
+        epoch=slot.epoch,
+        filler=market.operator if supply.life > MAX_OPEN_ORDER_LIFE else ZERO_ADDRESS,
         max_milli=supply.max_milli,
         min_duration=supply.min_duration,
         max_duration=supply.max_duration,

@@ -20,6 +20,7 @@ class MarketView(Answer):
 
     chain_id: int
     rpc_url: str
+    deployed_block: int = Field(description="Logs before it cannot be of these contracts")
     payment_token: str
     market: str
     registry: str

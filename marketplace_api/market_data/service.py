@@ -32,6 +32,7 @@ def market_view(context: Context) -> MarketView:
     return MarketView(
         chain_id=found.chain_id,
         rpc_url=context.settings.rpc_url,
+        deployed_block=found.deployed_block,
         payment_token=found.payment_token,
         market=found.market,
         registry=found.registry,

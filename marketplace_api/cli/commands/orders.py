@@ -23,7 +23,7 @@ from marketplace_api.cli.output import (
     print_fields,
 )
 from marketplace_api.cli.tables import print_table
-from marketplace_api.cli.wallet import next_nonce, open_desk
+from marketplace_api.cli.wallet import next_slot, open_desk
 from marketplace_api.client import Supply, Wish, new_ask, sign_order
 
 
@@ -77,10 +77,13 @@ def ask(
     window: Annotated[str, typer.Option(help="How long from now: 2h.")] = "2h",
     max_milli: Annotated[int, typer.Option(help="Most milli of one fill; 0 for all.")] = 0,
     max_duration: Annotated[str | None, typer.Option(help="Longest fill.")] = None,
+    valid: Annotated[
+        str, typer.Option(help="How long the ask is good; over 5m only the operator fills it.")
+    ] = "5m",
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Offer GPU time under registered terms; the order is good for five minutes."""
+    """Offer GPU time under registered terms."""
     with open_desk() as desk:
         found = desk.bourse.market()
         now = found.now
@@ -91,8 +94,9 @@ def ask(
             window_end=now + parse_duration(window, "window"),
             max_milli=max_milli,
             max_duration=parse_duration(max_duration, "max_duration") if max_duration else 0,
+            life=parse_duration(valid, "valid"),
         )
-        order = new_ask(desk.signer.address, supply, found, next_nonce(desk, found), now)
+        order = new_ask(desk.signer.address, supply, found, next_slot(desk, found), now)
         shown_price = format_tokens(order.price_per_gpu_hour)
         confirm_spending(f"Offer terms {terms} at {shown_price} tokens per GPU-hour?", yes=yes)
         _, signature = sign_order(order, desk.signer, found)

@@ -36,6 +36,8 @@ MARKET: dict[str, object] = {
     "lot_gpu_ms": 3600,
     "constants": {"start_grace": 10, "freeze": 10, "redeem_grace": 30},
     "treasury": OTHER,
+    "operator": OTHER,
+    "deployed_block": 3,
     "allow_simulated": True,
     "auditors": [OTHER],
     "now": NOW,
@@ -78,6 +80,7 @@ class FakeApi:
     refuse: dict[str, httpx.Response] = field(default_factory=dict)
     """Answers to give instead, by method and path."""
     before: Handler | None = None
+    epoch: int = 0
 
     def transport(self) -> httpx.MockTransport:
         """What a client is given instead of a network."""
@@ -171,6 +174,10 @@ class FakeApi:
 
     def _market(self, _request: httpx.Request, _parts: list[str]) -> httpx.Response:
         return httpx.Response(200, json=MARKET)
+
+    def _accounts(self, _request: httpx.Request, _parts: list[str]) -> httpx.Response:
+        account = {"wallet": self.holder.address, "balance": "9", "free": "9", "epoch": self.epoch}
+        return httpx.Response(200, json={**account, "next_nonce": str(len(self.orders))})
 
     def _book(self, request: httpx.Request, _parts: list[str]) -> httpx.Response:
         offer = {"digest": "0x" + "ab" * 32, "price_per_gpu_hour": "2000000", "simulated": True}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from contracts.protocol.keys import Signer
-from marketplace_api.client import Bourse, Wish, new_bid, sign_order
+from marketplace_api.client import Bourse, Slot, Wish, new_bid, sign_order
 from marketplace_api.client.answers import Session
 from marketplace_api.client.errors import ConflictError, SessionError, UnreachableError
 from marketplace_api.client.events import LogText, StatusChange
@@ -67,7 +67,7 @@ def test_market__answer__is_typed(bourse: Bourse):
 def test_place_bid__signed__returns_the_operators_word(bourse: Bourse, api: FakeApi):
     """The API in memory recovers the signature; the acknowledgement names the digest."""
     market = bourse.market()
-    bid = new_bid(BUYER.address, WISH, market, nonce=0, now=NOW)
+    bid = new_bid(BUYER.address, WISH, market, slot=Slot(0), now=NOW)
     hash_, signature = sign_order(bid, BUYER, market)
     accepted = bourse.place_bid(bid, signature)
     assert accepted.digest == "0x" + hash_.hex()
@@ -79,7 +79,7 @@ def test_place_bid__signed__returns_the_operators_word(bourse: Bourse, api: Fake
 def test_place_bid__refused__carries_code_field_limit_given(bourse: Bourse, api: FakeApi):
     """A refusal of the API is a typed exception."""
     market = bourse.market()
-    bid = new_bid(BUYER.address, WISH, market, nonce=0, now=NOW)
+    bid = new_bid(BUYER.address, WISH, market, slot=Slot(0), now=NOW)
     members = {"field": "balance", "limit": "at least 50000", "given": "0"}
     api.refuse["POST /v1/orders/bids"] = problem(409, "insufficient-balance", **members)
     with pytest.raises(ConflictError) as refused:

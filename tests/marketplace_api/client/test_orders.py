@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from contracts.protocol.eip712 import ZERO_ADDRESS
 from contracts.protocol.errors import ProtocolError
 from contracts.protocol.series import device_class_hash
 from contracts.protocol.typed_data import TimeInForce
 from marketplace_api.client.answers import Market
 from marketplace_api.client.decode import decode
-from marketplace_api.client.orders import Supply, Wish, most_cost, new_ask, new_bid
+from marketplace_api.client.orders import Slot, Supply, Wish, most_cost, new_ask, new_bid
 from tests.marketplace_api.client.fake_api import MARKET, NOW, OTHER
 
 WISH = Wish("nvidia/h100/80gb/sxm", 1000, 72, 2_500_000)
@@ -24,7 +25,7 @@ def market() -> Market:
 
 def test_new_bid__for_now__may_start_a_little_later(market: Market):
     """By the time of the match the second is over: the window is wider by the start grace."""
-    bid = new_bid(OTHER, WISH, market, nonce=3, now=NOW)
+    bid = new_bid(OTHER, WISH, market, slot=Slot(3), now=NOW)
     assert (bid.window_start, bid.window_end) == (NOW, NOW + 72 + 10)
     assert (bid.min_duration, bid.max_duration) == (72, 72)
     assert (bid.milli, bid.min_milli, bid.nonce) == (1000, 1000, 3)
@@ -34,13 +35,13 @@ def test_new_bid__for_now__may_start_a_little_later(market: Market):
 
 def test_new_bid__named_start__has_exactly_that_window(market: Market):
     """Who names a start gets that start."""
-    bid = new_bid(OTHER, replace(WISH, start=NOW + 60), market, nonce=0, now=NOW)
+    bid = new_bid(OTHER, replace(WISH, start=NOW + 60), market, slot=Slot(0), now=NOW)
     assert (bid.window_start, bid.window_end) == (NOW + 60, NOW + 132)
 
 
 def test_new_bid__immediate__never_rests(market: Market):
     """Take now or not at all."""
-    bid = new_bid(OTHER, replace(WISH, immediate=True), market, nonce=0, now=NOW)
+    bid = new_bid(OTHER, replace(WISH, immediate=True), market, slot=Slot(0), now=NOW)
     assert bid.constraints.time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL
 
 
@@ -60,7 +61,7 @@ def test_new_bid__impossible__is_refused_before_it_is_signed(
 ):
     """The same rules as the API's, with the same names."""
     with pytest.raises(ProtocolError) as refused:
-        new_bid(OTHER, replace(WISH, **change), market, nonce=0, now=NOW)
+        new_bid(OTHER, replace(WISH, **change), market, slot=Slot(0), now=NOW)
     assert refused.value.field == field
 
 
@@ -72,8 +73,16 @@ def test_most_cost__full_fill__is_exact():
 def test_new_ask__supply__is_checked(market: Market):
     """An ask without terms can never be filled."""
     supply = Supply(terms=4, price_per_gpu_hour=2_000_000, window_start=NOW, window_end=NOW + 7200)
-    ask = new_ask(OTHER, supply, market, nonce=1, now=NOW)
+    ask = new_ask(OTHER, supply, market, slot=Slot(1), now=NOW)
     assert (ask.terms, ask.price_per_gpu_hour, ask.nonce) == (4, 2_000_000, 1)
+    assert (ask.filler, ask.deadline - ask.valid_from) == (ZERO_ADDRESS, 300)
     with pytest.raises(ProtocolError) as refused:
-        new_ask(OTHER, replace(supply, terms=0), market, nonce=1, now=NOW)
+        new_ask(OTHER, replace(supply, terms=0), market, slot=Slot(1), now=NOW)
     assert refused.value.field == "terms"
+
+
+def test_new_ask__longer_than_five_minutes__names_the_operator(market: Market):
+    """Such an order nobody else may fill; its epoch is the account's."""
+    supply = Supply(4, 2_000_000, NOW, NOW + 7200, life=3600)
+    ask = new_ask(OTHER, supply, market, Slot(1, epoch=2), now=NOW)
+    assert (ask.filler, ask.epoch, ask.deadline - ask.valid_from) == (OTHER, 2, 3600)
