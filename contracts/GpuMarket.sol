@@ -310,7 +310,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         emit Closed(series, holder, uint64(used), refund);
         // Past hours are nobody's: only the running and the later ones go back.
         if (end > (block.timestamp / 1 hours) * 1 hours) {
-            registry.release(series.terms(), uint32(position.milli()), uint40(end));
+            registry.release(series.terms(), uint32(position.milli()), uint40(series.start()), uint40(end));
         }
         return 0;
     }

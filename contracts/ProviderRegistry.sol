@@ -272,10 +272,11 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     }
 
     /// @inheritdoc IProviderRegistry
-    function release(uint64 terms, uint32 milli, uint40 end) external onlyMarket {
+    function release(uint64 terms, uint32 milli, uint40 start, uint40 end) external onlyMarket {
         RegisteredTerms storage stored = _terms[terms];
         (address provider, bytes32 deviceClass) = (stored.provider, stored.deviceClass);
-        (uint256 from, uint256 to) = Lanes.hoursOf(uint40(block.timestamp), end);
+        uint256 running = start > block.timestamp ? start : block.timestamp;
+        (uint256 from, uint256 to) = Lanes.hoursOf(running, end);
         // No lane changes its size while hours of it are sold, so this is what was charged.
         uint256 lanes = milli / _capacity[provider][deviceClass].laneMilli;
         _calendar[provider][deviceClass].free(from, to, lanes);

@@ -152,8 +152,8 @@ interface IProviderRegistry {
     /// @return reason Zero when done, else the selector of the error that describes the refusal; nothing changed.
     function reserve(uint64 terms, uint32 milli, uint40 start, uint40 end) external returns (bytes4 reason);
 
-    /// @notice Give back the running hour and the later ones up to `end`.
-    function release(uint64 terms, uint32 milli, uint40 end) external;
+    /// @notice Give back what `reserve` charged for [start, end), but for the hours that are past.
+    function release(uint64 terms, uint32 milli, uint40 start, uint40 end) external;
 
     /// @notice Count a bond that the market took.
     function addBond(address provider, uint64 amount) external;

@@ -1,0 +1,166 @@
+"""Keys, terms and the bond's way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bourse import DEVICE, FEE_BPS, H100, HOUR, MPS, REDEEM_GRACE, USD, ZERO, Bourse, reverts, terms
+from brownie import chain
+
+
+class TestRegister:
+    def test_register__first_time__names_agent(self, bourse: Bourse) -> None:
+        rival, agent = bourse.address("rival"), bourse.address("delegate")
+        tx = bourse.registry.register(agent, bourse.sends("rival"))
+        assert dict(tx.events["ProviderRegistered"]) == {"provider": rival, "agent": agent}
+        assert bourse.registry.agentOf(rival) == agent
+        assert bourse.registry.isAgent(rival, agent)
+        assert not bourse.registry.isAgent(rival, ZERO)
+
+    def test_register__zero_agent__refused(self, bourse: Bourse) -> None:
+        with reverts("ZeroAddress"):
+            bourse.registry.register(ZERO, bourse.sends("rival"))
+
+    def test_register__twice__refused(self, bourse: Bourse) -> None:
+        with reverts("AlreadyRegistered", bourse.address("provider")):
+            bourse.registry.register(bourse.address("rival"), bourse.sends("provider"))
+        assert bourse.registry.agentOf(bourse.address("provider")) == bourse.address("agent")
+
+
+class TestSetAgent:
+    def test_set_agent__new__old_counts_for_grace(self, bourse: Bourse) -> None:
+        provider, old, new = (bourse.address(n) for n in ("provider", "agent", "rival"))
+        tx = bourse.registry.setAgent(new, bourse.sends("provider"))
+        assert dict(tx.events["AgentChanged"]) == {
+            "provider": provider,
+            "agent": new,
+            "previous": old,
+            "previousUntil": tx.timestamp + REDEEM_GRACE,
+        }
+        assert bourse.registry.isAgent(provider, old) and bourse.registry.isAgent(provider, new)
+        chain.mine(timestamp=chain.time() + REDEEM_GRACE + 5)
+        assert not bourse.registry.isAgent(provider, old)
+
+    def test_set_agent__same__no_event(self, bourse: Bourse) -> None:
+        tx = bourse.registry.setAgent(bourse.address("agent"), bourse.sends("provider"))
+        assert len(tx.events) == 0
+
+    def test_set_agent__zero__refused(self, bourse: Bourse) -> None:
+        with reverts("ZeroAddress"):
+            bourse.registry.setAgent(ZERO, bourse.sends("provider"))
+
+    def test_set_agent__not_registered__refused(self, bourse: Bourse) -> None:
+        with reverts("NotRegistered", bourse.address("rival")):
+            bourse.registry.setAgent(bourse.address("rival"), bourse.sends("rival"))
+
+
+UNSERVED = {
+    "reservation_fee_bps": ("reservationFeeBps", 1),
+    "sla_credit_bps": ("slaCreditBps", 1),
+    "interruptible": ("interruptible", True),
+    "notice": ("notice", 1),
+    "arbiter_set": ("arbiterSet", 1),
+}
+
+
+class TestTerms:
+    def test_terms__valid__stored_under_next_number(self, bourse: Bourse) -> None:
+        shared = terms(isolation=MPS, step=125, receipt_interval=30, unsigned_intervals=20)
+        tx = bourse.registry.registerTerms(shared, bourse.sends("provider"))
+        number = bourse.terms + 1
+        assert bourse.registry.termsCount() == number
+        event = tx.events["TermsRegistered"]
+        assert (event["number"], event["provider"], event["feeBps"]) == (
+            number,
+            bourse.address("provider"),
+            FEE_BPS,
+        )
+        stored, provider, fee = bourse.registry.termsOf(number)
+        assert tuple(stored)[1:] == shared[1:]
+        assert bytes(stored[0]) == H100
+        assert (provider, fee) == (bourse.address("provider"), FEE_BPS)
+        sale = bourse.registry.saleTerms(number)
+        assert tuple(sale)[2:] == (125, MPS, 0)
+        assert bourse.registry.payeeOf(number) == (bourse.address("provider"), FEE_BPS)
+
+    def test_terms__unknown__refused_or_zeros(self, bourse: Bourse) -> None:
+        with reverts("UnknownTerms", 99):
+            bourse.registry.termsOf(99)
+        assert bourse.registry.payeeOf(99) == (ZERO, 0)
+        assert bourse.registry.saleTerms(99)[0] == ZERO
+
+    def test_terms__not_registered__refused(self, bourse: Bourse) -> None:
+        with reverts("NotRegistered", bourse.address("rival")):
+            bourse.registry.registerTerms(terms(), bourse.sends("rival"))
+
+    @pytest.mark.parametrize("name", UNSERVED)
+    def test_terms__field_not_served__refused_by_name(self, bourse: Bourse, name: str) -> None:
+        field, value = UNSERVED[name]
+        self.refused(bourse, {name: value}, "NotSupported", field.encode().ljust(32, b"\0"))
+
+    def test_terms__no_class__refused(self, bourse: Bourse) -> None:
+        self.refused(bourse, {"device_class": bytes(32)}, "BadClass", bytes(32))
+
+    @pytest.mark.parametrize("isolation", [0, 6])
+    def test_terms__isolation__refused(self, bourse: Bourse, isolation: int) -> None:
+        self.refused(bourse, {"isolation": isolation}, "BadIsolation", isolation, 5)
+
+    @pytest.mark.parametrize(
+        ("step", "isolation"), [(0, MPS), (300, MPS), (2000, MPS), (500, 3), (500, DEVICE), (1, 5)]
+    )
+    def test_terms__step__refused(self, bourse: Bourse, step: int, isolation: int) -> None:
+        self.refused(bourse, {"step": step, "isolation": isolation}, "BadStep", step, isolation)
+
+    @pytest.mark.parametrize(("interval", "count"), [(0, 5), (60, 0), (60, 11), (2**32 - 1, 2**16 - 1)])
+    def test_terms__receipt_interval__refused(self, bourse: Bourse, interval: int, count: int) -> None:
+        changes = {"receipt_interval": interval, "unsigned_intervals": count}
+        self.refused(bourse, changes, "BadReceiptInterval", interval * count, 600)
+
+    def refused(self, bourse: Bourse, changes: dict[str, Any], error: str, *values: Any) -> None:
+        with reverts(error, *values):
+            bourse.registry.registerTerms(terms(**changes), bourse.sends("provider"))
+        assert bourse.registry.termsCount() == bourse.terms
+
+
+class TestUnbonding:
+    def test_unbonding__part__stops_counting(self, bourse: Bourse) -> None:
+        provider = bourse.address("provider")
+        tx = bourse.registry.requestUnbonding(20 * USD, bourse.sends("provider"))
+        bonded, unbonding, ends, required = bourse.registry.bondOf(provider)
+        assert (bonded, unbonding, ends) == (30 * USD, 20 * USD, tx.timestamp + REDEEM_GRACE)
+        assert required == 4 * 1000 * 1000
+
+    def test_unbonding__again__adds_up_and_moves_end(self, bourse: Bourse) -> None:
+        first = bourse.registry.requestUnbonding(20 * USD, bourse.sends("provider"))
+        chain.sleep(HOUR)
+        second = bourse.registry.requestUnbonding(5 * USD, bourse.sends("provider"))
+        assert second.events["UnbondingRequested"]["unbonding"] == 25 * USD
+        assert second.events["UnbondingRequested"]["ends"] > first.events["UnbondingRequested"]["ends"]
+
+    def test_unbonding__sold_in_any_class__ends_after_the_last(self, bourse: Bourse) -> None:
+        start = bourse.next_hour(50)
+        bourse.lease(start=start)
+        tx = bourse.registry.requestUnbonding(1, bourse.sends("provider"))
+        assert tx.events["UnbondingRequested"]["ends"] == start + HOUR + REDEEM_GRACE
+
+    def test_unbonding__zero_or_too_much__refused(self, bourse: Bourse) -> None:
+        with reverts("ZeroAmount"):
+            bourse.registry.requestUnbonding(0, bourse.sends("provider"))
+        with reverts("InsufficientBond", 50 * USD, 50 * USD + 1):
+            bourse.registry.requestUnbonding(50 * USD + 1, bourse.sends("provider"))
+        with reverts("InsufficientBond", 0, 1):
+            bourse.registry.requestUnbonding(1, bourse.sends("rival"))
+
+
+def test_hooks__not_the_market__refused(bourse: Bourse) -> None:
+    stranger, provider = bourse.sends("stranger"), bourse.address("provider")
+    refusal = ("OnlyMarket", bourse.market.address, bourse.address("stranger"))
+    with reverts(*refusal):
+        bourse.registry.reserve(1, 1000, chain.time(), chain.time() + HOUR, stranger)
+    with reverts(*refusal):
+        bourse.registry.release(1, 1000, chain.time(), chain.time() + HOUR, stranger)
+    with reverts(*refusal):
+        bourse.registry.addBond(provider, 1, stranger)
+    with reverts(*refusal):
+        bourse.registry.takeUnbonded(provider, stranger)
