@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 
 from celery import shared_task
@@ -10,6 +11,8 @@ from settlement import context, reconcile, work
 from settlement.celery_config import RECONCILE, RUN_OUTBOX
 from settlement.context import Context
 from settlement.settings import SettlementSettings
+
+_building = threading.Lock()
 
 
 @shared_task(name=RUN_OUTBOX)
@@ -24,6 +27,12 @@ def run_reconcile() -> None:
     reconcile.run(_context())
 
 
-@cache
 def _context() -> Context:
+    # A thread pool starts with several tasks at once: one engine is enough.
+    with _building:
+        return _build()
+
+
+@cache
+def _build() -> Context:
     return context.build(SettlementSettings())

@@ -15,7 +15,69 @@ from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 from eth_abi.abi import decode
 
 from contracts.bindings.abi_file import Entry, Parameter, entries
+from contracts.bindings.market_events import (
+    Bonded,
+    BondReleased,
+    Closed,
+    CloseSkipped,
+    DelegateChanged,
+    Deposited,
+    EpochRaised,
+    Filled,
+    FilledBid,
+    FillSkipped,
+    NoncesCancelled,
+    Redeemed,
+    RedeemSkipped,
+    TransferBatch,
+    TransferSingle,
+    Withdrawn,
+)
+from contracts.bindings.registry_events import (
+    AgentChanged,
+    BondAdded,
+    BondTaken,
+    DeviceAttested,
+    DeviceRemoved,
+    ProviderRegistered,
+    TermsRegistered,
+    TermsStruct,
+    UnbondingRequested,
+)
 from contracts.protocol.eip712 import camel, checksum
+
+__all__ = [
+    "AgentChanged",
+    "BondAdded",
+    "BondReleased",
+    "BondTaken",
+    "Bonded",
+    "CloseSkipped",
+    "Closed",
+    "DelegateChanged",
+    "Deposited",
+    "DeviceAttested",
+    "DeviceRemoved",
+    "EpochRaised",
+    "Event",
+    "FillSkipped",
+    "Filled",
+    "FilledBid",
+    "NoncesCancelled",
+    "ProviderRegistered",
+    "RawLog",
+    "RedeemSkipped",
+    "Redeemed",
+    "TermsRegistered",
+    "TermsStruct",
+    "TransferBatch",
+    "TransferSingle",
+    "UnbondingRequested",
+    "Withdrawn",
+    "decode_log",
+    "event_from_json",
+    "event_to_json",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,253 +89,6 @@ class RawLog:
     data: bytes
     transaction: str
     index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Deposited:
-    """Money came in and was credited."""
-
-    account: str
-    from_: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """Money left the market."""
-
-    account: str
-    to: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class DelegateChanged:
-    """The key that counter-signs usage was replaced; the old one counts until `previous_until`."""
-
-    account: str
-    delegate: str
-    previous: str
-    previous_until: int
-
-
-@dataclass(frozen=True, slots=True)
-class NoncesCancelled:
-    """Orders with these nonces are void."""
-
-    account: str
-    nonces: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EpochRaised:
-    """Every order of an older epoch is void."""
-
-    account: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bonded:
-    """Money moved from a balance into a bond."""
-
-    provider: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class BondReleased:
-    """Money moved from a bond back into the balance."""
-
-    provider: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class FilledBid:
-    """One fill of a group."""
-
-    bid: bytes
-    buyer: str
-    series: int
-    milli: int
-    units: int
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """An ask was paired with bids: units were minted, their cost left the buyers' balances."""
-
-    ask_digest: bytes
-    provider: str
-    terms: int
-    fills: tuple[FilledBid, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FillSkipped:
-    """A fill was refused; a zero `bid_digest` means the ask and all its bids."""
-
-    ask_digest: bytes
-    bid_digest: bytes
-    reason: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Redeemed:
-    """Usage was paid: the provider got `payment - fee`, the treasury `fee`."""
-
-    series: int
-    holder: str
-    provider: str
-    used_gpu_ms: int
-    payment: int
-    fee: int
-    is_final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RedeemSkipped:
-    """A voucher was refused."""
-
-    series: int
-    holder: str
-    reason: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Units were burned and what was not used was refunded."""
-
-    series: int
-    holder: str
-    used_gpu_ms: int
-    refund: int
-
-
-@dataclass(frozen=True, slots=True)
-class CloseSkipped:
-    """A closing was refused."""
-
-    series: int
-    holder: str
-    reason: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class TransferSingle:
-    """Units of a series changed hands; from or to zero is a mint or a burn."""
-
-    operator: str
-    from_: str
-    to: str
-    id: int
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class TransferBatch:
-    """Units of several series changed hands."""
-
-    operator: str
-    from_: str
-    to: str
-    ids: tuple[int, ...]
-    values: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderRegistered:
-    """A wallet became a provider."""
-
-    provider: str
-    agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class AgentChanged:
-    """A provider replaced its agent key."""
-
-    provider: str
-    agent: str
-    previous: str
-    previous_until: int
-
-
-@dataclass(frozen=True, slots=True)
-class TermsStruct:
-    """A provider's conditions."""
-
-    device_class: bytes
-    isolation: int
-    step: int
-    reservation_fee_bps: int
-    sla_credit_bps: int
-    interruptible: bool
-    notice: int
-    receipt_interval: int
-    unsigned_intervals: int
-    arbiter_set: int
-
-
-@dataclass(frozen=True, slots=True)
-class TermsRegistered:
-    """Conditions got their number."""
-
-    number: int
-    provider: str
-    fee_bps: int
-    terms: TermsStruct
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceAttested:
-    """Auditors vouched for a device."""
-
-    provider: str
-    device: bytes
-    device_class: bytes
-    parent: bytes
-    lane_milli: int
-    expiry: int
-    evidence: bytes
-    simulated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceRemoved:
-    """A device left."""
-
-    provider: str
-    device: bytes
-    device_class: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class BondAdded:
-    """A bond grew."""
-
-    provider: str
-    amount: int
-    bonded: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnbondingRequested:
-    """Part of a bond stopped counting."""
-
-    provider: str
-    amount: int
-    unbonding: int
-    ends: int
-
-
-@dataclass(frozen=True, slots=True)
-class BondTaken:
-    """An unbonded part left the count."""
-
-    provider: str
-    amount: int
 
 
 Event: TypeAlias = (
