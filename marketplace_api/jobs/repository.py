@@ -62,7 +62,7 @@ def last_sequences(session: Session, lease_ids: Sequence[UUID]) -> dict[UUID, in
         .where(UsageReceipt.lease_id.in_(lease_ids))
         .group_by(UsageReceipt.lease_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def add_log(session: Session, job: Job, data: bytes) -> None:

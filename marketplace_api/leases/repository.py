@@ -55,7 +55,7 @@ def class_names(session: Session, leases: Sequence[Lease]) -> dict[str, str]:
     rows = session.execute(
         select(DeviceClass.hash, DeviceClass.name).where(DeviceClass.hash.in_(hashes))
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def agent_of(session: Session, provider: str) -> str | None:

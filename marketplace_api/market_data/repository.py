@@ -54,7 +54,7 @@ def open_asks(
         .order_by(Order.price_per_gpu_hour, Order.sequence)
         .limit(limit)
     )
-    return rows.tuples().all()
+    return rows.all()
 
 
 def is_known_class(session: Session, class_hash: str) -> bool:
@@ -79,7 +79,7 @@ def status(session: Session) -> Status:
     ).first()
     processes = session.execute(
         select(ServiceHeartbeat.name, ServiceHeartbeat.at).order_by(ServiceHeartbeat.name)
-    ).tuples()
+    )
     leases = session.scalars(select(Lease).order_by(Lease.created_at.desc()).limit(20)).all()
     return Status(
         processes=processes.all(),

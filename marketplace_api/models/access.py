@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, String
+from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace_api.models.base import Base, Created, Digest, Document, Instant, Wallet
+from marketplace_api.models.base import Base, Created, Digest, Instant, Json, Wallet
 
 
 class LoginNonce(Base):
@@ -43,5 +43,6 @@ class IdempotencyKey(Base):
     request_hash: Mapped[Digest]
     """Over method, path and body."""
     status_code: Mapped[int]
-    response: Mapped[Document]
+    response: Mapped[Json] = mapped_column(JSON())
+    """Not JSONB, which reorders keys: the stored answer is the first answer byte for byte."""
     created_at: Mapped[Created]

@@ -33,7 +33,7 @@ def class_names(session: Session, hashes: Sequence[str]) -> dict[str, str]:
     rows = session.execute(
         select(DeviceClass.hash, DeviceClass.name).where(DeviceClass.hash.in_(hashes))
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def learn_class(session: Session, class_hash: str, name: str) -> None:

@@ -55,6 +55,6 @@ def clock() -> Clock:
 @pytest.fixture
 def market(connection: Connection, clock: Clock, tmp_path: Path) -> Iterator[Market]:
     """A market with an API, nobody in it yet."""
-    market = Market(connection, clock, tmp_path)
+    market = Market.on(connection, clock, tmp_path)
     yield market
     market.close()

@@ -62,7 +62,7 @@ class Actor:
     """Somebody with a key and a session."""
 
     signer: Signer
-    http: TestClient
+    http: httpx.Client
     token: str
     _nonce: int = field(default=0)
 
@@ -103,31 +103,46 @@ class Supplier:
 
 
 class Market:
-    """The API on a connection whose transaction the test rolls back."""
+    """The API, whether it runs in this process or listens somewhere."""
 
-    def __init__(self, connection: Connection, clock: Clock, folder: Path) -> None:
-        self.connection = connection
-        self.clock = clock
-        self.operator = Signer.generate()
-        self.deployment = _deployment()
-        self.context = Context(
-            settings=Settings(
-                database_url="postgresql+psycopg://unused",
-                deployment_file=folder / "unused",
-                operator_key_file=folder / "unused",
-                gpubourse_home=folder,
-                public_url="http://testserver",
-                heartbeat_ttl_s=3600,
-                rate_burst=100_000,
-            ),
-            deployment=self.deployment,
-            operator=self.operator,
+    def __init__(self, context: Context, http: httpx.Client) -> None:
+        self.context = context
+        self.http = http
+        self.operator = context.operator
+        self.deployment = context.deployment
+        self._terms = 0
+
+    @classmethod
+    def on(cls, connection: Connection, clock: Clock, folder: Path) -> Market:
+        """On a connection whose transaction the test rolls back."""
+        settings = Settings(
+            database_url="postgresql+psycopg://unused",
+            deployment_file=folder / "unused",
+            operator_key_file=folder / "unused",
+            gpubourse_home=folder,
+            public_url="http://testserver",
+            heartbeat_ttl_s=3600,
+        )
+        context = Context(
+            settings=settings,
+            deployment=new_deployment(),
+            operator=Signer.generate(),
             notifications=Notifications("postgresql://unused"),
             limiter=RateLimiter(1000, 100_000),
             clock=clock,
         )
-        self.http = TestClient(build(self.context, connection.engine))
-        self._terms = 0
+        return cls(context, TestClient(build(context, connection.engine)))
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the test moves."""
+        assert isinstance(self.context.clock, Clock)
+        return self.context.clock
+
+    @property
+    def now(self) -> int:
+        """The market's clock."""
+        return self.context.clock()
 
     def close(self) -> None:
         """Give the client back."""
@@ -158,8 +173,8 @@ class Market:
             "version": 1,
             "chain_id": asked["chain_id"],
             "nonce": asked["nonce"],
-            "issued_at": iso(self.clock.now),
-            "expires_at": iso(self.clock.now + 300),
+            "issued_at": iso(self.now),
+            "expires_at": iso(self.now + 300),
         } | changes
         return (
             f"{parts['domain']} wants you to sign in with your Ethereum account:\n"
@@ -189,7 +204,7 @@ class Market:
                 wallet=owner.address,
                 agent=agent.address,
                 bond=RICH,
-                last_seen=datetime.fromtimestamp(self.clock.now, UTC),
+                last_seen=datetime.fromtimestamp(self.now, UTC),
             )
         )
         with session_scope() as session:
@@ -208,7 +223,7 @@ class Market:
             provider=provider,
             device_class=CLASS_HASH,
             simulated=True,
-            attested_until=self.clock.now + 30 * 86400,
+            attested_until=self.now + 30 * 86400,
         )
 
     def register_terms(self, provider: str, isolation: Isolation, step: int, **more: Any) -> int:
@@ -235,10 +250,10 @@ class Market:
             seller=supplier.owner.address,
             terms=supplier.terms,
             price_per_gpu_hour=PRICE,
-            window_start=self.clock.now,
-            window_end=self.clock.now + 86400,
-            valid_from=self.clock.now,
-            deadline=self.clock.now + 300,
+            window_start=self.now,
+            window_end=self.now + 86400,
+            valid_from=self.now,
+            deadline=self.now + 300,
             nonce=supplier.owner.next_nonce(),
         )
         return replace(ask, **changes)
@@ -250,13 +265,13 @@ class Market:
             device_classes=device_class_hash(CLASS),
             milli=1000,
             min_milli=1000,
-            window_start=self.clock.now,
-            window_end=self.clock.now + 3600,
+            window_start=self.now,
+            window_end=self.now + 3600,
             min_duration=72,
             max_duration=72,
             max_price_per_gpu_hour=PRICE,
-            valid_from=self.clock.now,
-            deadline=self.clock.now + 300,
+            valid_from=self.now,
+            deadline=self.now + 300,
             nonce=buyer.next_nonce(),
         )
         return replace(bid, **changes)
@@ -346,18 +361,19 @@ class Market:
         with session_scope() as session:
             session.add_all(rows)
 
-    def snapshot(self) -> dict[str, tuple[int, str]]:
-        """Of every table: how many rows, and a digest of all that they say."""
-        found = {}
-        for table in Base.metadata.sorted_tables:
-            count, content = self.connection.execute(
-                text(
-                    f"SELECT count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
-                    f" FROM {table.name} t"
-                )
-            ).one()
-            found[table.name] = (count, content)
-        return found
+
+def snapshot(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Of every table: how many rows, and a digest of all that they say."""
+    found = {}
+    for table in Base.metadata.sorted_tables:
+        count, content = connection.execute(
+            text(
+                f"SELECT count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
+                f" FROM {table.name} t"
+            )
+        ).one()
+        found[table.name] = (count, content)
+    return found
 
 
 def iso(at: int) -> str:
@@ -365,7 +381,8 @@ def iso(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _deployment() -> Deployment:
+def new_deployment() -> Deployment:
+    """Contracts at random addresses."""
     token, market, registry, parameters, treasury, auditor = (
         Signer.generate().address for _ in range(6)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.keys import Signer
@@ -27,6 +27,7 @@ class Scene:
     """A market in full swing: two providers, two buyers, a running lease with a job."""
 
     market: Market
+    connection: Connection
     supplier: Supplier
     shared: Supplier
     rival: Supplier
@@ -44,7 +45,7 @@ class Scene:
         return self.market.clock.now
 
 
-def set_scene(market: Market) -> Scene:
+def set_scene(market: Market, connection: Connection) -> Scene:
     """Fill an empty market."""
     supplier, rival = market.supplier(devices=2), market.supplier()
     shared = market.supplier(isolation=Isolation.MPS, step=250)
@@ -60,7 +61,7 @@ def set_scene(market: Market) -> Scene:
     assert supplier.agent.post(f"/v1/leases/{lease.id}/receipts", body).status_code == 201
     resting = market.post_bid(buyer, max_price_per_gpu_hour=1000)
     return Scene(
-        market, supplier, shared, rival, buyer, stranger, lease, other_lease,
+        market, connection, supplier, shared, rival, buyer, stranger, lease, other_lease,
         job.json()["id"], resting, receipt,
     )  # fmt: skip
 
@@ -237,7 +238,7 @@ def same_key_other_body(scene: Scene) -> httpx.Response:
 
 
 def _used_key(scene: Scene) -> str:
-    row = scene.market.connection.execute(
+    row = scene.connection.execute(
         text("SELECT key FROM idempotency_key WHERE wallet = :w LIMIT 1"),
         {"w": scene.buyer.address},
     )
@@ -308,7 +309,7 @@ def voucher_signature(scene: Scene) -> httpx.Response:
 
 
 def _receipt_before_active(scene: Scene) -> httpx.Response:
-    scene.market.connection.execute(text("UPDATE lease SET status = 'pending'"))
+    scene.connection.execute(text("UPDATE lease SET status = 'pending'"))
     return receipt()(scene)
 
 

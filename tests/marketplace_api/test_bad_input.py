@@ -15,7 +15,7 @@ from contracts.protocol.typed_data import AskConstraints, BidConstraints
 from marketplace_api import db
 from marketplace_api.models import CancelledNonce
 from tests.marketplace_api import misuse as do
-from tests.marketplace_api.market import Clock, Market, iso
+from tests.marketplace_api.market import Clock, Market, iso, snapshot
 from tests.marketplace_api.misuse import (
     UNKNOWN,
     Case,
@@ -36,8 +36,8 @@ def setting(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Set the scene once, in a transaction that never commits."""
     with engine.connect() as connection, connection.begin() as transaction:
         db.bind(connection)
-        market = Market(connection, Clock(), tmp_path_factory.mktemp("market"))
-        yield set_scene(market)
+        market = Market.on(connection, Clock(), tmp_path_factory.mktemp("market"))
+        yield set_scene(market, connection)
         market.close()
         transaction.rollback()
 
@@ -46,8 +46,8 @@ def setting(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def scene(setting: Scene) -> Iterator[Scene]:
     """The scene as it was set, whatever a case does to it."""
     now = setting.market.clock.now
-    db.bind(setting.market.connection)
-    with setting.market.connection.begin_nested() as savepoint:
+    db.bind(setting.connection)
+    with setting.connection.begin_nested() as savepoint:
         yield setting
         savepoint.rollback()
     setting.market.clock.now = now
@@ -351,7 +351,7 @@ def test_bad_input__refused__names_it_and_changes_nothing(scene: Scene, case: Ca
     if case.name == "nonce-cancelled-on-chain":
         wallet = scene.buyer.address
         scene.market.add(CancelledNonce(wallet=wallet, epoch=0, nonce=900, block_number=1))
-    before = scene.market.snapshot()
+    before = snapshot(scene.connection)
     answer = case.send(scene)
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (case.status, case.code), answer.text
@@ -364,7 +364,7 @@ def test_bad_input__refused__names_it_and_changes_nothing(scene: Scene, case: Ca
         assert problem["given"]
         assert case.given in (None, problem["given"])
     assert problem["detail"]
-    after = scene.market.snapshot()
+    after = snapshot(scene.connection)
     if case.name.startswith("login-"):
         # Asking for a nonce is a good request that stores one; the login itself changes nothing.
         before.pop("login_nonce")
