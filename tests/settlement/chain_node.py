@@ -21,7 +21,7 @@ from marketplace_api.embedded.server import LOOPBACK, Server, free_port, wait_re
 PROJECT = Path(__file__).parents[2]
 ARTEFACTS = PROJECT / "contracts" / "build" / "contracts"
 CLI = PROJECT / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
-START_GRACE, FREEZE, REDEEM_GRACE = 5, 5, 2
+START_GRACE, FREEZE, REDEEM_GRACE = 8, 5, 2
 FEE_BPS = 100
 ETHER = 10**18
 

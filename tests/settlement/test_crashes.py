@@ -169,7 +169,8 @@ def test_watcher__killed_inside_a_block__has_applied_nothing_of_it(
 def test_reorg__takes_a_fill_away__and_brings_it_back(market: World) -> None:
     """Lease, order and books step back; the same transaction is sent again."""
     snapshot = market.node.rpc("evm_snapshot")
-    lease_id = market.match()
+    # Ahead of its start, so that the fill may still come when it is sent again.
+    lease_id = market.match(start=int(time.time()) + 5)
     market.work()
     lease = market.lease(lease_id)
     assert lease.status is LeaseStatus.ACTIVE
@@ -213,7 +214,7 @@ def test_reorg__takes_payment_and_closing_away__books_follow(market: World) -> N
     snapshot = market.node.rpc("evm_snapshot")
     market.countersign(lease_id, 2000, is_final=True)
     market.work()
-    time.sleep(max(0, market.lease(lease_id).start + 6.5 - time.time()))
+    market.wait_closable(lease_id)
     market.work()
     closed = market.lease(lease_id)
     assert closed.status is LeaseStatus.CLOSED

@@ -75,7 +75,7 @@ def test_redeem_and_close__run_by_four_workers_and_again__pay_once(market: World
     work.run(market.context, message)
     assert sent(market) == before + 1
     paid = market.lease(lease_id).paid
-    time.sleep(max(0, market.lease(lease_id).start + 6.5 - time.time()))
+    market.wait_closable(lease_id)
     (closing,) = market.messages(OutboxKind.LEASE_CLOSE)
     at_once(lambda: work.run(market.context, closing.id))
     market.watch()

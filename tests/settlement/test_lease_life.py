@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from contracts.protocol.lifecycle import LeaseStatus, OrderStatus
@@ -12,6 +10,7 @@ from marketplace_api.db import session_scope
 from marketplace_api.models import Account, OutboxKind
 from settlement import ledger, reconcile
 from settlement.ledger import Kind
+from tests.settlement.chain_node import START_GRACE
 from tests.settlement.world import FUNDS, World
 
 pytestmark = pytest.mark.integration
@@ -46,8 +45,8 @@ def test_lease__used_in_part__is_paid_refunded_and_closed_to_the_unit(market: Wo
     assert balance_of(market.treasury.address) == FEE
 
     (message,) = market.messages(OutboxKind.LEASE_CLOSE)
-    assert message.available_at.timestamp() == pytest.approx(lease.start + 6, abs=1)
-    time.sleep(max(0, lease.start + 6.5 - time.time()))
+    assert message.available_at.timestamp() == pytest.approx(lease.start + START_GRACE + 1, abs=1)
+    market.wait_closable(lease_id)
     market.work()
     lease = market.lease(lease_id)
     assert lease.status is LeaseStatus.CLOSED

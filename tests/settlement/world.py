@@ -36,7 +36,7 @@ from marketplace_api.models import (
 from settlement import work
 from settlement.chain.watcher import Watcher
 from settlement.context import Context
-from tests.settlement.chain_node import Node
+from tests.settlement.chain_node import START_GRACE, Node
 
 CLASS = "nvidia/h100/80gb/sxm"
 PRICE = 2_000_000
@@ -258,6 +258,11 @@ class World:
         """The row as it is now."""
         with session_scope() as session:
             return session.get_one(Lease, lease_id)
+
+    def wait_closable(self, lease_id: UUID) -> None:
+        """Until the chain closes a finally redeemed lease."""
+        due = self.lease(lease_id).start + START_GRACE + 1.5
+        time.sleep(max(0.0, due - time.time()))
 
     def order_status(self, digest_: str) -> OrderStatus:
         """Where an order stands."""
