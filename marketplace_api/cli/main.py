@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "keys": Command("Make and show key files.", _OWN + "session", "keys", is_group=True),
     "market": Command("Show contracts, fee, constants and providers.", _OWN + "market", "market"),
     "book": Command("Show the open asks of a device class, best first.", _OWN + "market", "book"),
+    "provider": Command("Show a provider, its bond and its devices.", _OWN + "market", "provider"),
     "bid": Command(
         "Buy GPU time: sign a bid, and run a job in the lease that it gets.",
         _OWN + "orders",

@@ -53,13 +53,16 @@ def next_slot(desk: Desk, market: Market) -> Slot:
     count, kept at home, holds apart two orders that are signed at the same moment.
     """
     account = desk.bourse.account()
-    folder = desk.profile.home / "nonces"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{market.chain_id}-{market.market}-{desk.signer.address}-{account.epoch}"
-    with path.open("a+") as file:
+    name = f"{market.chain_id}-{market.market}-{desk.signer.address}-{account.epoch}"
+    return Slot(_take(desk.profile.home / "nonces" / name, account.next_nonce), account.epoch)
+
+
+def _take(counter: Path, least: int) -> int:
+    counter.parent.mkdir(parents=True, exist_ok=True)
+    with counter.open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        nonce = max(int(file.read() or "0"), account.next_nonce)
+        nonce = max(int(file.read() or "0"), least)
         file.truncate(0)
         file.write(str(nonce + 1))
-    return Slot(nonce, account.epoch)
+    return nonce

@@ -59,13 +59,13 @@ def withdraw(
 
 @app.command()
 def balance(
-    wallet: Annotated[str | None, typer.Argument(help="Default one's own.")] = None,
+    wallets: Annotated[list[str] | None, typer.Argument(help="Default one's own.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a wallet has: in the token, in the market, in bond, in GPU time."""
+    """Show what wallets have at one block: in the token, the market, bond and GPU time."""
     from settlement.cli import money
 
-    money.balance(wallet, as_json=as_json)
+    money.balance(wallets or [], as_json=as_json)
 
 
 @delegate.command("set")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from contracts.protocol.eip712 import check_address
@@ -13,7 +14,7 @@ from marketplace_api.cli.profile import Profile
 from marketplace_api.client.answers import gpu_hours_text
 from marketplace_api.embedded import ganache
 from settlement.cli.desk import ChainDesk, Sent, open_chain
-from settlement.cli.verify.history import read_history, units_of
+from settlement.cli.verify.history import History, read_history, units_of
 
 _GAS_MONEY_WEI = 10 * 10**18
 
@@ -97,31 +98,40 @@ def withdraw(tokens: str, to: str | None, *, yes: bool, as_json: bool) -> None:
     _print("withdrawn", amount, sent, as_json=as_json)
 
 
-def balance(wallet: str | None, *, as_json: bool) -> None:
-    """Everything that a wallet has, read at one block."""
+def balance(wallets: Sequence[str], *, as_json: bool) -> None:
+    """Everything that the wallets have, all read at one block; a list where several are named."""
     profile = Profile.load()
+    for wallet in wallets:
+        check_address("wallet", wallet)
     desk = open_chain(profile)
-    found = holdings(desk, _wallet(wallet, "") or profile.signer().address)
+    found = holdings(desk, wallets or [profile.signer().address])
     if as_json:
-        emit_json(asdict(found))
+        shown = [asdict(one) for one in found]
+        emit_json(shown if len(wallets) > 1 else shown[0])
         return
-    print_fields(
-        {
-            "wallet": found.wallet,
-            "in the wallet": format_tokens(found.token),
-            "in the market": format_tokens(found.market),
-            "in bond": format_tokens(found.bonded),
-            "in escrow": format_tokens(found.escrowed),
-            "GPU-hours": gpu_hours_text(found.gpu_ms),
-            "at block": found.block,
-        }
-    )
+    for one in found:
+        print_fields(
+            {
+                "wallet": one.wallet,
+                "in the wallet": format_tokens(one.token),
+                "in the market": format_tokens(one.market),
+                "in bond": format_tokens(one.bonded),
+                "in escrow": format_tokens(one.escrowed),
+                "GPU-hours": gpu_hours_text(one.gpu_ms),
+                "at block": one.block,
+            }
+        )
 
 
-def holdings(desk: ChainDesk, wallet: str) -> Holdings:
+def holdings(desk: ChainDesk, wallets: Sequence[str]) -> tuple[Holdings, ...]:
     """Read everything at one block."""
     block = desk.head
     history = read_history(desk, block)
+    return tuple(_holdings(desk, history, wallet) for wallet in wallets)
+
+
+def _holdings(desk: ChainDesk, history: History, wallet: str) -> Holdings:
+    block, web3 = history.block, desk.chain.web3
     positions = units_of(history, wallet)
     bond = desk.registry.bond_of(wallet, block)
     return Holdings(
@@ -132,7 +142,7 @@ def holdings(desk: ChainDesk, wallet: str) -> Holdings:
         bonded=bond.bonded + bond.unbonding,
         escrowed=positions.escrow,
         gpu_ms=positions.gpu_ms,
-        gas_wei=desk.chain.web3.eth.get_balance(desk.chain.web3.to_checksum_address(wallet), block),
+        gas_wei=web3.eth.get_balance(web3.to_checksum_address(wallet), block),
     )
 
 

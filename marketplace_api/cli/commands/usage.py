@@ -12,11 +12,13 @@ import typer
 from contracts.protocol.wire import to_hex, to_wire
 from marketplace_api.cli.commands.leases import LeaseId
 from marketplace_api.cli.following import Follower, sign_until_done
-from marketplace_api.cli.output import AsJson, emit_json
+from marketplace_api.cli.money import format_tokens
+from marketplace_api.cli.output import AsJson, emit_json, print_fields
 from marketplace_api.cli.story import Story
 from marketplace_api.cli.tables import print_table
 from marketplace_api.cli.wallet import open_desk
 from marketplace_api.client import JobWatch
+from marketplace_api.client.answers import gpu_hours_text
 
 
 def receipts(lease_id: LeaseId, as_json: AsJson = False) -> None:
@@ -96,17 +98,28 @@ def statement(
         f"Statement of {found.wallet}",
         ("asset", "opening", "closing"),
         [
-            ("payment token", found.balances.payment_token.opening,
-             found.balances.payment_token.closing),
-            ("GPU-ms", found.balances.gpu_ms.opening, found.balances.gpu_ms.closing),
+            (name, form(balance.opening), form(balance.closing))
+            for name, balance, form in (
+                ("payment token", found.balances.payment_token, format_tokens),
+                ("in escrow", found.balances.escrow, format_tokens),
+                ("in bond", found.balances.bond, format_tokens),
+                ("GPU-hours", found.balances.gpu_ms, gpu_hours_text),
+            )
         ],
-    )  # fmt: skip
+    )
+    print_fields({name: format_tokens(amount) for name, amount in asdict(found.totals).items()})
     print_table(
         "",
-        ("at", "kind", "asset", "amount", "lease", "transaction"),
+        ("at", "kind", "account", "amount", "lease", "transaction"),
         [
-            (line.at, line.kind, line.asset, line.amount, line.lease or "-",
-             line.transaction or "-")
+            (
+                line.at,
+                line.kind,
+                line.account,
+                f"{line.amount} GPU-ms" if line.asset == "gpu_ms" else format_tokens(line.amount),
+                line.lease or "-",
+                line.transaction or "-",
+            )
             for line in found.lines
         ],
-    )  # fmt: skip
+    )

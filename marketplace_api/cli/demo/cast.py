@@ -42,10 +42,11 @@ def gather(operator: Actor, api_url: str, rpc_url: str) -> Cast:
     """Homes for the others, new in each run; nobody is told where another's key is."""
     folder = operator.home / "demo" / time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     base = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    base |= {"GPU_BACKEND": "simulated"}
 
     def actor(name: str, home: Path, key: Path) -> Actor:
         home.mkdir(parents=True, exist_ok=True)
-        own = {"GPUBOURSE_HOME": str(home), "KEY_FILE": str(key)}
+        own = {"GPUBOURSE_HOME": str(home), "KEY_FILE": str(key), "AGENT_HOME": str(home)}
         return Actor(
             name, home, {**base, "API_URL": api_url, "RPC_URL": rpc_url, **own}, operator.journal
         )

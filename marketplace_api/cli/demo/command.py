@@ -73,7 +73,7 @@ def _show(outcome: Outcome, demo_s: float, wall_s: float, *, keep: bool, as_json
                 "demo_s": round(demo_s, 3),
                 "wall_s": round(wall_s, 3),
                 "lease": outcome.watched.lease,
-                "statements": str(outcome.folder / "statements.json"),
+                "statements": str(outcome.statements),
             }
         )
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from pathlib import Path
 from marketplace_api.cli.demo import buying, providing
 from marketplace_api.cli.demo.books import Books, Check, Holdings, check_books, read_all
 from marketplace_api.cli.demo.cast import Cast, gather, operator_of
-from marketplace_api.cli.demo.processes import Actor, DemoError, Journal, Json, number
+from marketplace_api.cli.demo.processes import Actor, DemoError, Journal, Json, number, text
 from marketplace_api.cli.stack.home import Home
 
 PRICES = ("2.20", "2.00")
 """Of provider 1 and provider 2, in tokens per GPU-hour."""
 _CLOSED_WITHIN = "60s"
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,9 @@ class Outcome:
     market: Json
     books: Books
     watched: buying.Watched
-    statements: tuple[Json, ...]
     verified: Json
     checks: tuple[Check, ...]
-    folder: Path
+    statements: Path
 
     @property
     def sums_agree(self) -> bool:
@@ -60,102 +60,73 @@ def stack(home: Path, journal: Journal, *, keep: bool) -> Iterator[tuple[Actor, 
             operator.run("down")
 
 
-def play(operator: Actor, urls: Urls, say: Callable[[str], None], statement_offset: int) -> Outcome:
+def play(operator: Actor, urls: Urls, say: Say, statement_offset: int) -> Outcome:
     """All steps, in the order of an order's life."""
     cast = gather(operator, urls.api, urls.rpc)
-    enrolled, wallet = _arrive(cast, say)
-    asks = _offer(cast, enrolled, say)
+    wallets, asks = _arrive(cast, say)
     try:
-        return _trade(cast, urls, asks, wallet, say, statement_offset)
+        traded = _trade(cast, wallets, say)
     finally:
-        for provider, ask in zip(cast.providers, asks, strict=True):
-            # The demo may have failed because nobody answers: its own error is the one to show.
-            with suppress(DemoError):
-                provider.run("cancel", ask.digest)
+        _take_back(cast, asks)
+    return _settle_up(cast, urls, traded, min(a.price_per_gpu_hour for a in asks), statement_offset)
 
 
-def _arrive(cast: Cast, say: Callable[[str], None]) -> tuple[list[providing.Enrolled], str]:
+@dataclass(frozen=True, slots=True)
+class _Traded:
+    wallets: Mapping[str, str]
+    watched: buying.Watched
+    lease: Json
+    before: Mapping[str, Holdings]
+    during: Holdings
+    after: Mapping[str, Holdings]
+
+
+def _arrive(cast: Cast, say: Say) -> tuple[Mapping[str, str], Sequence[providing.Offered]]:
+    """Everybody gets ready side by side; each provider posts its ask as soon as it can."""
     home = Home.at(cast.operator.home)
-    with ThreadPoolExecutor(3) as pool:
-        providers = [pool.submit(providing.enrol, actor, home) for actor in cast.providers]
-        buyer = pool.submit(buying.prepare, cast.buyer)
-        wallet = buyer.result()
-        enrolled = [future.result() for future in providers]
-    for actor, one in zip(cast.providers, enrolled, strict=True):
-        say(f"{actor.name} {one.wallet}: bond paid, device attested, terms {one.terms}")
-    say(f"buyer {wallet}: {buying.DEPOSIT} tokens paid in, delegate named")
-    return enrolled, wallet
+
+    def provide(provider: Actor, price: str) -> tuple[str, providing.Offered]:
+        enrolled = providing.enrol(provider, home)
+        say(f"{provider.name} {enrolled.wallet}: bond, device attested, terms {enrolled.terms}")
+        offered = providing.offer(provider, enrolled, price)
+        say(f"{provider.name} asks {price} tokens per GPU-hour")
+        return enrolled.wallet, offered
+
+    with ThreadPoolExecutor(4) as pool:
+        selling = [pool.submit(provide, a, p) for a, p in zip(cast.providers, PRICES, strict=True)]
+        treasury = pool.submit(cast.treasury.run, "keys", "show")
+        buyer = buying.prepare(cast.buyer)
+        say(f"buyer {buyer}: {buying.DEPOSIT} tokens paid in, delegate named")
+        sold = [future.result() for future in selling]
+    wallets = {"buyer": buyer}
+    wallets |= {a.name: w for a, (w, _) in zip(cast.providers, sold, strict=True)}
+    wallets["treasury"] = text(treasury.result(), "address")
+    return wallets, [offered for _, offered in sold]
 
 
-def _offer(
-    cast: Cast, enrolled: list[providing.Enrolled], say: Callable[[str], None]
-) -> list[providing.Offered]:
-    with ThreadPoolExecutor(2) as pool:
-        asks = list(pool.map(providing.offer, cast.providers, enrolled, PRICES))
-    for actor, price in zip(cast.providers, PRICES, strict=True):
-        say(f"{actor.name} asks {price} tokens per GPU-hour")
-    return asks
-
-
-def _trade(
-    cast: Cast,
-    urls: Urls,
-    asks: list[providing.Offered],
-    wallet: str,
-    say: Callable[[str], None],
-    statement_offset: int,
-) -> Outcome:
-    before = read_all(cast.parties)
+def _trade(cast: Cast, wallets: Mapping[str, str], say: Say) -> _Traded:
+    before = read_all(cast.buyer, wallets)
     say(f"buyer bids for {buying.MILLI} milli x {buying.DURATION} at most {buying.MAX_PRICE}")
     watched, during = _buy(cast.buyer, say)
     lease = cast.buyer.run(
         "lease", "show", watched.lease, "--wait-for", "closed", "--timeout", _CLOSED_WITHIN
     )
     say(f"lease {watched.lease} closed")
-    after = read_all(cast.parties)
-    statements = tuple(_statements(cast, statement_offset))
-    verified = _verify(cast, statements)
-    market = cast.buyer.run("market")
-    seller = _seller(cast, before, lease)
-    books = Books(
-        lease=lease,
-        fee_bps=number(market, "fee_bps"),
-        cheaper=min(ask.price_per_gpu_hour for ask in asks),
-        before=before,
-        during=during,
-        after=after,
-        seller=seller,
-        idle=next(actor.name for actor in cast.providers if actor.name != seller),
-    )
-    return Outcome(
-        urls=urls,
-        market=market,
-        books=books,
-        watched=watched,
-        statements=statements,
-        verified=verified,
-        checks=(
-            Check("the buyer's wallet", wallet, lease["holder"]),
-            Check("job", "succeeded", watched.job_status),
-            Check("usage signed = usage paid", watched.final_gpu_ms, lease["used_gpu_ms"]),
-            *check_books(books),
-        ),
-        folder=cast.folder,
-    )
+    return _Traded(wallets, watched, lease, before, during, read_all(cast.buyer, wallets))
 
 
-def _buy(buyer: Actor, say: Callable[[str], None]) -> tuple[buying.Watched, Holdings]:
+def _buy(buyer: Actor, say: Say) -> tuple[buying.Watched, Holdings]:
     """While the job runs the buyer looks at the units that the fill minted."""
     look: list[Future[Json]] = []
+    lines = _Lines(say)
     with ThreadPoolExecutor(1) as pool:
 
         def tell(event: Json) -> None:
             if event["event"] == "log":
-                for line in str(event["text"]).splitlines():
-                    say(f"  | {line}")
+                lines.add(str(event["text"]))
                 if not look:
                     look.append(pool.submit(buyer.run, "balance"))
-            elif event["event"] != "countersigned" or event["is_final"]:
+            else:
                 say(f"  {_shown(event)}")
 
         watched = buying.buy(buyer, tell)
@@ -164,36 +135,85 @@ def _buy(buyer: Actor, say: Callable[[str], None]) -> tuple[buying.Watched, Hold
         return watched, Holdings.of(look[0].result())
 
 
+class _Lines:
+    """Output comes in pieces, people read lines."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._rest = ""
+
+    def add(self, piece: str) -> None:
+        *whole, self._rest = (self._rest + piece).split("\n")
+        for line in whole:
+            self._say(f"  | {line}")
+
+
 def _shown(event: Json) -> str:
     hidden = ("event", "at", "digest", "ask", "milli")
     members = [f"{k}={v}" for k, v in event.items() if k not in hidden and v is not None]
     return f"{event['event']}: {' '.join(members)}"
 
 
-def _statements(cast: Cast, offset: int) -> Iterator[Json]:
-    """Everybody's own statement from the API; the self-test makes the buyer's wrong on purpose."""
+def _take_back(cast: Cast, asks: Sequence[providing.Offered]) -> None:
+    """Nobody shall be matched with a provider that is about to leave."""
     with ThreadPoolExecutor(2) as pool:
+        for provider, ask in zip(cast.providers, asks, strict=True):
+            pool.submit(_cancel, provider, ask.digest)
+
+
+def _cancel(provider: Actor, digest: str) -> None:
+    # Where nobody answers any more, the error that ended the demo is the one to show.
+    with suppress(DemoError):
+        provider.run("cancel", digest)
+
+
+def _settle_up(
+    cast: Cast, urls: Urls, traded: _Traded, cheaper: int, statement_offset: int
+) -> Outcome:
+    """Statements, the chain's own sums, and ours."""
+    statements = cast.folder / "statements.json"
+    with ThreadPoolExecutor(3) as pool:
+        market = pool.submit(cast.buyer.run, "market")
         found = list(pool.map(lambda actor: actor.run("statement"), cast.parties))
-    for actor, statement in zip(cast.parties, found, strict=True):
-        if offset and actor is cast.buyer:
-            balances = statement["balances"]
-            assert isinstance(balances, dict)
-            balances["payment_token"]["closing"] += offset
-        yield statement
+    _spoil(found[0], statement_offset)
+    statements.write_text(json.dumps(found, indent=2) + "\n")
+    verified = cast.buyer.run("chain", "verify", "--statements", statements, allow=(0, 1))
+    lease = traded.lease
+    seller, idle = _sides(cast, traded)
+    books = Books(
+        lease=lease,
+        fee_bps=number(market.result(), "fee_bps"),
+        cheaper=cheaper,
+        before=traded.before,
+        during=traded.during,
+        after=traded.after,
+        seller=seller,
+        idle=idle,
+    )
+    checks = (
+        Check("the buyer's wallet", traded.wallets["buyer"], lease["holder"]),
+        Check("job", "succeeded", traded.watched.job_status),
+        Check("usage signed = usage paid", traded.watched.final_gpu_ms, lease["used_gpu_ms"]),
+        *check_books(books),
+    )
+    return Outcome(urls, market.result(), books, traded.watched, verified, checks, statements)
 
 
-def _verify(cast: Cast, statements: tuple[Json, ...]) -> Json:
-    """Anybody can: the chain's own logs and storage against the statements."""
-    path = cast.folder / "statements.json"
-    path.write_text(json.dumps(list(statements), indent=2) + "\n")
-    return cast.buyer.run("chain", "verify", "--statements", path, allow=(0, 1))
+def _spoil(statement: Json, offset: int) -> None:
+    """The self-test: a statement that is wrong on purpose must be found out."""
+    if offset:
+        balances = statement["balances"]
+        assert isinstance(balances, dict)
+        balances["payment_token"]["closing"] += offset
 
 
-def _seller(cast: Cast, before: Mapping[str, Holdings], lease: Json) -> str:
-    for actor in cast.providers:
-        if before[actor.name].wallet == lease["provider"]:
-            return actor.name
-    raise DemoError(f"the lease is with {lease['provider']}, who is not in this demo")
+def _sides(cast: Cast, traded: _Traded) -> tuple[str, str]:
+    """Who served, and who did not."""
+    names = [actor.name for actor in cast.providers]
+    served = [name for name in names if traded.wallets[name] == traded.lease["provider"]]
+    if not served:
+        raise DemoError(f"the lease is with {traded.lease['provider']}, not of this demo")
+    return served[0], next(name for name in names if name != served[0])
 
 
 def _running(operator: Actor) -> list[Json]:

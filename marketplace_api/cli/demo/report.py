@@ -20,6 +20,7 @@ REPORTS = Path("reports")
 FIRST_LOG_TARGET_S = 5.0
 DEMO_TARGET_S = 90.0
 _PLAIN_WIDTH = 120
+_LABEL_WIDTH, _AMOUNT_WIDTH = 36, 14
 
 
 def draw(outcome: Outcome) -> None:
@@ -65,12 +66,19 @@ def write(path: Path, outcome: Outcome, wall_s: float, demo_s: float, journal: J
 
 def _statement(role: str, books: Books, name: str) -> Table:
     before, after = books.before[name], books.after[name]
-    table = Table(title=f"{role}  {before.wallet}", title_justify="left", min_width=100)
-    for column in ("", "before", "after", "change"):
-        table.add_column(column, justify="left" if not column else "right")
+    table = Table(title=f"{role}  {before.wallet}", title_justify="left")
+    table.add_column("", min_width=_LABEL_WIDTH)
+    for column in ("before", "after", "change"):
+        table.add_column(column, justify="right", min_width=_AMOUNT_WIDTH)
     for label, reader in _ROWS.items():
         first, last = reader(before), reader(after)
         table.add_row(label, format_tokens(first), format_tokens(last), _signed(last - first))
+    table.add_row(
+        "gas money (ether)",
+        _ether(before.gas_wei),
+        _ether(after.gas_wei),
+        _ether(after.gas_wei - before.gas_wei),
+    )
     during = f" ({gpu_hours_text(books.during.gpu_ms)} while it ran)" if name == "buyer" else ""
     table.add_row(
         "GPU-hours" + during,
@@ -117,9 +125,9 @@ def _shares(books: Books, name: str) -> Mapping[str, int]:
 
 def _order(books: Books) -> Table:
     lease = books.lease
-    table = Table(title="The lease", title_justify="left", min_width=100)
-    table.add_column("")
-    table.add_column("", justify="right")
+    table = Table(title="The lease", title_justify="left", show_header=False)
+    table.add_column(min_width=_LABEL_WIDTH)
+    table.add_column(justify="right", min_width=_AMOUNT_WIDTH)
     price, units = number(lease, "price_per_gpu_hour"), number(lease, "units")
     used = number(lease, "used_gpu_ms")
     table.add_row("price per GPU-hour", format_tokens(price))
@@ -134,7 +142,7 @@ def _order(books: Books) -> Table:
 
 
 def _transactions(outcome: Outcome) -> Table:
-    table = Table(title="Transactions of the lease", title_justify="left", min_width=100)
+    table = Table(title="Transactions of the lease", title_justify="left")
     table.add_column("")
     table.add_column("transaction", no_wrap=True)
     table.add_column("gas", justify="right")
@@ -145,6 +153,11 @@ def _transactions(outcome: Outcome) -> Table:
             for one in lease["transactions"]:
                 table.add_row(one["kind"], one["transaction"], f"{one['gas_used']:,}")
     return table
+
+
+def _ether(wei: int) -> str:
+    """To six places, for people; the checks count tokens, not gas."""
+    return format_tokens(wei // 10**12)
 
 
 def _signed(amount: int) -> str:
