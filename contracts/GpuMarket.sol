@@ -236,6 +236,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         uint64 terms;
         address provider;
         uint16 feeBps;
+        address treasury;
     }
 
     /// @inheritdoc IGpuMarket
@@ -257,7 +258,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         uint64 terms = voucher.series.terms();
         if (payee.terms != terms) {
             (payee.provider, payee.feeBps) = registry.payeeOf(terms);
-            payee.terms = terms;
+            (payee.terms, payee.treasury) = (terms, parameters.treasury());
         }
         if (!_signaturesHold(signed, payee.provider)) return BadSignature.selector;
 
@@ -267,7 +268,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         uint256 fee = Units.shareDown(payment, payee.feeBps);
         _positions[voucher.series][voucher.holder] = position.use(voucher.usedGpuMs, voucher.isFinal);
         _credit(payee.provider, payment - fee);
-        if (fee != 0) _credit(parameters.treasury(), fee);
+        if (fee != 0) _credit(payee.treasury, fee);
         emit Redeemed(
             voucher.series, voucher.holder, payee.provider, voucher.usedGpuMs, payment, fee, voucher.isFinal
         );

@@ -1,7 +1,8 @@
 """Put the contracts on a chain, once: ``brownie run deploy --network <id>``.
 
-Everything comes from the environment (see ``Plan``); what was done is written to ``DEPLOYMENT_FILE``.
-Running it again on the same chain finds the same code at the recorded addresses and changes nothing.
+Everything comes from the environment (see ``Plan``); what was done is written to
+``DEPLOYMENT_FILE``. Running it again on the same chain finds the same code at the recorded
+addresses and changes nothing.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ def receipt_of(sent: bytes) -> Any:
 
 
 def checked_token(address: str) -> str:
-    """A token that is not there, or counts otherwise than the protocol, would lock up every deposit."""
+    """A token with other decimals than the protocol counts in would misprice everything."""
     token = web3.eth.contract(checksum(address), abi=TestUSD.abi)
     decimals = token.functions.decimals().call()
     if decimals != 6:

@@ -1,4 +1,4 @@
-"""Write the ABI of each contract that Python calls; ``--check`` fails where the written one differs.
+"""Write the ABI of each contract that Python calls; ``--check`` fails where it differs.
 
 Reads what ``brownie compile`` left in ``contracts/build`` and needs nothing but Python.
 """

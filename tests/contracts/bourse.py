@@ -1,4 +1,4 @@
-"""A small bourse on the test chain: deployed contracts, people with keys, and valid orders to vary."""
+"""A small bourse on the test chain: contracts, people with keys, and valid orders to vary."""
 
 from __future__ import annotations
 
@@ -272,11 +272,15 @@ class Bourse:
 
     def close(self, *closings: tuple[int, str], by: str = "stranger") -> Outcome:
         """Close (series, holder's name) pairs."""
-        return self.send("close", [(series, self.address(holder)) for series, holder in closings], by)
+        return self.send(
+            "close", [(series, self.address(holder)) for series, holder in closings], by
+        )
 
     # -------------------------------------------------------------- devices
 
-    def attestation(self, device: str = "GPU-0", owner: str = "provider", **changes: Any) -> Attestation:
+    def attestation(
+        self, device: str = "GPU-0", owner: str = "provider", **changes: Any
+    ) -> Attestation:
         plain = Attestation(
             provider=self.address(owner),
             device=device_hash(device),
@@ -289,8 +293,12 @@ class Bourse:
         )
         return replace(plain, **changes)
 
-    def attest(self, *attestations: Attestation, by: tuple[str, ...] = ("auditor1", "auditor2")) -> Any:
-        signatures = [[self.keys[n].sign(a, self.registry_domain) for n in by] for a in attestations]
+    def attest(
+        self, *attestations: Attestation, by: tuple[str, ...] = ("auditor1", "auditor2")
+    ) -> Any:
+        signatures = [
+            [self.keys[n].sign(a, self.registry_domain) for n in by] for a in attestations
+        ]
         return self.registry.attest(
             [as_tuple(a) for a in attestations], signatures, self.sends("stranger")
         )
@@ -347,7 +355,9 @@ def address_of_creation(sender: str, nonce: int) -> str:
     return checksum("0x" + keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:].hex())
 
 
-def deploy(token: Any = None, timing: tuple[int, int, int] | None = None, simulated: bool = True) -> Bourse:
+def deploy(
+    token: Any = None, timing: tuple[int, int, int] | None = None, simulated: bool = True
+) -> Bourse:
     """A fresh bourse, without providers."""
     keys = {name: signer(name) for name in (*PEOPLE, *SIGNERS)}
     people = {name: accounts.add(keys[name].secret_hex()) for name in PEOPLE}

@@ -53,4 +53,3 @@ def test_bond__minimum_over_64_bits__refused(isolated: None) -> None:
     signature = auditor.sign(attestation, Domain(chain.id, registry.address))
     with reverts("BondOverflow", 1000 * huge, huge):
         registry.attest([as_tuple(attestation)], [[signature]], options)
-

@@ -49,9 +49,7 @@ def test_series_id__any_parts__packs_and_unpacks_as_python(
 
 
 @EXAMPLES
-@given(
-    units=st.integers(0, 2**64 - 1), ticks=st.integers(0, 2**40 - 1), bps=st.integers(0, 10_000)
-)
+@given(units=st.integers(0, 2**64 - 1), ticks=st.integers(0, 2**40 - 1), bps=st.integers(0, 10_000))
 def test_money__any_amounts__rounds_as_python(
     harness: Any, units: int, ticks: int, bps: int
 ) -> None:

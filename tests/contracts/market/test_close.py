@@ -41,7 +41,11 @@ class TestAtEnd:
             "usedGpuMs": 0,
             "refund": PRICE,
         }
-        assert (burned["from"], burned["to"], burned["value"]) == (bourse.address("buyer"), ZERO, 1000)
+        assert (burned["from"], burned["to"], burned["value"]) == (
+            bourse.address("buyer"),
+            ZERO,
+            1000,
+        )
 
     def test_close__partly_used__refunds_rest_exactly(self, bourse: Bourse) -> None:
         start = chain.time() + 5

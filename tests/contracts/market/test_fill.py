@@ -25,7 +25,13 @@ class TestAccepted:
         assert tx.reasons == ((OK,),)
 
         transfer = tx.events["TransferSingle"]
-        assert (transfer["operator"], transfer["from"], transfer["to"], transfer["id"], transfer["value"]) == (
+        assert (
+            transfer["operator"],
+            transfer["from"],
+            transfer["to"],
+            transfer["id"],
+            transfer["value"],
+        ) == (
             bourse.address("stranger"),
             "0x" + "00" * 20,
             buyer,
@@ -41,7 +47,10 @@ class TestAccepted:
     def test_fill__window_inside_two_hours__charges_both(self, bourse: Bourse) -> None:
         start = bourse.next_hour() + 1800
         bourse.lease(start=start, milli=3000)
-        sold = [bourse.registry.soldLanes(bourse.address("provider"), H100, start // HOUR + i) for i in (-1, 0, 1, 2)]
+        sold = [
+            bourse.registry.soldLanes(bourse.address("provider"), H100, start // HOUR + i)
+            for i in (-1, 0, 1, 2)
+        ]
         assert sold == [0, 3, 3, 0]
 
     def test_fill__nonces__bid_spent_ask_not(self, bourse: Bourse) -> None:

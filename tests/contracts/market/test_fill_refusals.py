@@ -47,8 +47,14 @@ def resolved(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 LIFE = {
-    "not_yet": ("NotYetValid", {"valid_from": lambda now: now + 100, "deadline": lambda now: now + 200}),
-    "expired": ("OrderExpired", {"valid_from": lambda now: now - 200, "deadline": lambda now: now - 2}),
+    "not_yet": (
+        "NotYetValid",
+        {"valid_from": lambda now: now + 100, "deadline": lambda now: now + 200},
+    ),
+    "expired": (
+        "OrderExpired",
+        {"valid_from": lambda now: now - 200, "deadline": lambda now: now - 2},
+    ),
     "open_too_long": (
         "OrderLifeTooLong",
         {"valid_from": lambda now: now - 1, "deadline": lambda now: now + 300},
@@ -120,8 +126,12 @@ BID_CASES = {
     "duration_huge": Case(
         "DurationOutsideLimits", bid={"max_duration": 2**32 - 1}, fill={"duration": 2**32 - 1}
     ),
-    "before_bid_window": Case("WindowOutsideLimits", bid={"window_start": lambda now: now + 2 * HOUR}),
-    "before_ask_window": Case("WindowOutsideLimits", ask={"window_start": lambda now: now + 2 * HOUR}),
+    "before_bid_window": Case(
+        "WindowOutsideLimits", bid={"window_start": lambda now: now + 2 * HOUR}
+    ),
+    "before_ask_window": Case(
+        "WindowOutsideLimits", ask={"window_start": lambda now: now + 2 * HOUR}
+    ),
     "after_bid_window": Case("WindowOutsideLimits", bid={"window_end": lambda now: now + HOUR}),
     "after_ask_window": Case("WindowOutsideLimits", ask={"window_end": lambda now: now + HOUR}),
     "started": Case("StartOutsideLimits", fill={"start": lambda now: now - START_GRACE - 5}),
@@ -141,7 +151,9 @@ BID_CASES = {
     "not_whole_lots": Case("NotWholeLots", fill={"duration": 35}),
     "budget": Case("OverBudget", bid={"budget": PRICE - 1}),
     "balance": Case(
-        "InsufficientBalance", bid={"max_duration": 168 * HOUR}, fill={"milli": 4000, "duration": 168 * HOUR}
+        "InsufficientBalance",
+        bid={"max_duration": 168 * HOUR},
+        fill={"milli": 4000, "duration": 168 * HOUR},
     ),
     "capacity": Case("OverCapacity", bid={"milli": 5000}, fill={"milli": 5000}),
     "capacity_huge": Case(
@@ -188,14 +200,18 @@ FORGERIES: dict[str, Callable[[bytes], bytes]] = {
 
 class TestSignatures:
     @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-    def test_fill__forged_ask__refused(self, bourse: Bourse, forge: Callable[[bytes], bytes]) -> None:
+    def test_fill__forged_ask__refused(
+        self, bourse: Bourse, forge: Callable[[bytes], bytes]
+    ) -> None:
         ask, before = bourse.ask(), bourse.state()
         tx = bourse.fill(ask, Fill(bourse.bid()), signature=forge(bourse.sign(ask, "provider")))
         assert tx.reasons == ((reason("BadSignature"),),)
         assert bourse.state() == before
 
     @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-    def test_fill__forged_bid__refused(self, bourse: Bourse, forge: Callable[[bytes], bytes]) -> None:
+    def test_fill__forged_bid__refused(
+        self, bourse: Bourse, forge: Callable[[bytes], bytes]
+    ) -> None:
         bid, before = bourse.bid(), bourse.state()
         tx = bourse.fill(bourse.ask(), Fill(bid, signature=forge(bourse.sign(bid, "buyer"))))
         assert tx.reasons == ((reason("BadSignature"),),)
@@ -218,9 +234,7 @@ class TestSignatures:
 
     def test_fill__order_changed_after_signing__refused(self, bourse: Bourse) -> None:
         signed, filled = bourse.bid(nonce=5), bourse.bid(nonce=5, budget=1)
-        tx = bourse.fill(
-            bourse.ask(), Fill(signed, signature=bourse.sign(filled, "buyer"))
-        )
+        tx = bourse.fill(bourse.ask(), Fill(signed, signature=bourse.sign(filled, "buyer")))
         assert tx.reasons == ((reason("BadSignature"),),)
 
     def test_fill__nobodys_bid__refused(self, bourse: Bourse) -> None:

@@ -57,7 +57,9 @@ class TestPaid:
         totals = [1, 2, 1801, 1802, 99_999, 100_001, 1_777_777]
         outcome = bourse.redeem(*(bourse.signed(bourse.voucher(series, t)) for t in totals))
         assert outcome.reasons == (OK,) * len(totals)
-        assert sum(e["payment"] for e in outcome.events["Redeemed"]) == payment_down(1_777_777, 2000)
+        assert sum(e["payment"] for e in outcome.events["Redeemed"]) == payment_down(
+            1_777_777, 2000
+        )
         paid = bourse.balance("provider") - 50_000_000 + bourse.balance("treasury")
         assert paid == payment_down(1_777_777, 2000)
 

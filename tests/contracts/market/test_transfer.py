@@ -133,11 +133,15 @@ class TestRefused:
         receiver = accounts[1].deploy(HostileReceiver)
         series = bourse.lease(milli=2000)
         other = bourse.address("other")
-        back = bourse.market.safeTransferFrom.encode_input(receiver.address, other, series, 2000, b"")
+        back = bourse.market.safeTransferFrom.encode_input(
+            receiver.address, other, series, 2000, b""
+        )
         receiver.arm(bourse.market, back, {"from": accounts[1]})
         move(bourse, series, 1000, receiver.address)
         assert not receiver.attackSucceeded()
-        onward = bourse.market.safeTransferFrom.encode_input(receiver.address, other, series, 2000, b"")
+        onward = bourse.market.safeTransferFrom.encode_input(
+            receiver.address, other, series, 2000, b""
+        )
         receiver.arm(bourse.market, onward, {"from": accounts[1]})
         move(bourse, series, 1000, receiver.address)
         assert receiver.attackSucceeded()
@@ -147,7 +151,9 @@ class TestRefused:
 
 class TestStandard:
     def test_interfaces__erc1155_and_metadata__supported(self, bourse: Bourse) -> None:
-        support = [bourse.market.supportsInterface(i) for i in ("0x01ffc9a7", "0xd9b67a26", "0x0e89341c")]
+        support = [
+            bourse.market.supportsInterface(i) for i in ("0x01ffc9a7", "0xd9b67a26", "0x0e89341c")
+        ]
         assert support == [True, True, True]
         assert not bourse.market.supportsInterface("0xffffffff")
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from bourse import H100, HOUR, OK, Bourse, as_tuple, reason, signer, terms
+from bourse import H100, HOUR, OK, as_tuple, reason, signer, terms
 from brownie import Parameters, ProviderRegistry, accounts, chain
 
 from contracts.protocol.eip712 import Domain
@@ -25,14 +25,18 @@ class Calendar:
         market, self.provider = accounts[2], accounts[3]
         auditor = signer("auditor1")
         parameters = Parameters.deploy(0, market, [auditor.address], 1, 0, {"from": accounts[1]})
-        self.registry = ProviderRegistry.deploy(market, parameters, DAY, True, {"from": accounts[1]})
+        self.registry = ProviderRegistry.deploy(
+            market, parameters, DAY, True, {"from": accounts[1]}
+        )
         self.market = {"from": market}
         self.registry.register(market, {"from": self.provider})
         self.registry.registerTerms(terms(isolation=2, step=125), {"from": self.provider})
         domain = Domain(chain.id, self.registry.address)
         devices = [self.attestation(i) for i in range(LANES // 8)]
         self.registry.attest(
-            [as_tuple(d) for d in devices], [[auditor.sign(d, domain)] for d in devices], self.market
+            [as_tuple(d) for d in devices],
+            [[auditor.sign(d, domain)] for d in devices],
+            self.market,
         )
 
     def attestation(self, index: int) -> Attestation:
@@ -86,7 +90,14 @@ class TestBounds:
 
     @pytest.mark.parametrize(
         ("offset", "length", "touched"),
-        [(0, HOUR, 1), (0, HOUR + 1, 2), (HOUR - 1, 2, 2), (HOUR - 1, 1, 1), (1, 1, 1), (1800, HOUR, 2)],
+        [
+            (0, HOUR, 1),
+            (0, HOUR + 1, 2),
+            (HOUR - 1, 2, 2),
+            (HOUR - 1, 1, 1),
+            (1, 1, 1),
+            (1800, HOUR, 2),
+        ],
     )
     def test_reserve__edges__charges_each_hour_touched(
         self, calendar: Calendar, offset: int, length: int, touched: int
@@ -103,13 +114,17 @@ class TestBounds:
         assert [calendar.sold(h) for h in hours(start, start + 168 * HOUR)] == [7] * 168
         assert calendar.sold(start // HOUR + 168) == 0
 
-    def test_reserve__full_in_one_hour_of_a_week__refused_and_unchanged(self, calendar: Calendar) -> None:
+    def test_reserve__full_in_one_hour_of_a_week__refused_and_unchanged(
+        self, calendar: Calendar
+    ) -> None:
         start = (chain.time() // DAY + 1) * DAY
         calendar.reserve(LANES, start + 99 * HOUR, start + 100 * HOUR)
         assert calendar.reserve(1, start, start + 168 * HOUR) == reason("OverCapacity")
         assert calendar.peak(start, start + 99 * HOUR) == 0
 
-    def test_reserve__same_place_of_the_ring__other_day_counts_empty(self, calendar: Calendar) -> None:
+    def test_reserve__same_place_of_the_ring__other_day_counts_empty(
+        self, calendar: Calendar
+    ) -> None:
         start = (chain.time() // DAY + 1) * DAY + 3 * HOUR
         calendar.reserve(LANES, start, start + 4 * HOUR)
         later = start + 128 * DAY
@@ -128,7 +143,7 @@ class TestBounds:
 
 
 def test_calendar__random_windows__as_the_model(calendar: Calendar) -> None:
-    """Rule 3 at every step: no hour over the lanes, every hour what was charged less what was given back."""
+    """Rule 3: no hour over the lanes; each hour holds what was charged less what was given back."""
     random, model, live = Random(20), Counter[int](), []
     origin = chain.time()
     for _ in range(60):
@@ -137,14 +152,14 @@ def test_calendar__random_windows__as_the_model(calendar: Calendar) -> None:
             chain.sleep(random.randrange(2 * HOUR))
             tx = calendar.release(lanes, start, end)
             given_back = [h for h in hours(start, end) if h >= tx.timestamp // HOUR]
-            model.subtract({h: lanes for h in given_back})
+            model.subtract(dict.fromkeys(given_back, lanes))
         else:
             start = chain.time() + random.randrange(60, 3 * DAY)
             end, lanes = start + random.randrange(1, 40 * HOUR), random.randrange(1, 9)
             fits = all(model[h] + lanes <= LANES for h in hours(start, end))
             assert calendar.reserve(lanes, start, end) == (OK if fits else reason("OverCapacity"))
             if fits:
-                model.update({h: lanes for h in hours(start, end)})
+                model.update(dict.fromkeys(hours(start, end), lanes))
                 live.append((lanes, start, end))
     probe = random.sample(hours(origin, chain.time() + 5 * DAY), 60)
     assert [calendar.sold(h) for h in probe] == [model[h] for h in probe]

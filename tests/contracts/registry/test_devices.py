@@ -17,7 +17,9 @@ DAY = 24 * HOUR
 CARD = device_hash("GPU-CARD")
 
 
-def capacity(bourse: Bourse, device_class: bytes = H100, owner: str = "provider") -> tuple[Any, ...]:
+def capacity(
+    bourse: Bourse, device_class: bytes = H100, owner: str = "provider"
+) -> tuple[Any, ...]:
     return tuple(bourse.registry.capacityOf(bourse.address(owner), device_class))
 
 
@@ -53,7 +55,10 @@ class TestEnrolled:
     def test_attest__shared_device__many_lanes(self, bourse: Bourse) -> None:
         bourse.attest(bourse.attestation("GPU-S", device_class=A100, lane_milli=125))
         assert capacity(bourse, A100)[:2] == (8, 125)
-        assert [bytes(c) for c in bourse.registry.classesOf(bourse.address("provider"))] == [H100, A100]
+        assert [bytes(c) for c in bourse.registry.classesOf(bourse.address("provider"))] == [
+            H100,
+            A100,
+        ]
 
     def test_attest__known_device__renews_class_with_earliest(self, bourse: Bourse) -> None:
         first = int(capacity(bourse)[2])

@@ -38,7 +38,8 @@ class TestSetAgent:
             "previous": old,
             "previousUntil": tx.timestamp + REDEEM_GRACE,
         }
-        assert bourse.registry.isAgent(provider, old) and bourse.registry.isAgent(provider, new)
+        assert bourse.registry.isAgent(provider, old)
+        assert bourse.registry.isAgent(provider, new)
         chain.mine(timestamp=chain.time() + REDEEM_GRACE + 5)
         assert not bourse.registry.isAgent(provider, old)
 
@@ -112,8 +113,12 @@ class TestTerms:
     def test_terms__step__refused(self, bourse: Bourse, step: int, isolation: int) -> None:
         self.refused(bourse, {"step": step, "isolation": isolation}, "BadStep", step, isolation)
 
-    @pytest.mark.parametrize(("interval", "count"), [(0, 5), (60, 0), (60, 11), (2**32 - 1, 2**16 - 1)])
-    def test_terms__receipt_interval__refused(self, bourse: Bourse, interval: int, count: int) -> None:
+    @pytest.mark.parametrize(
+        ("interval", "count"), [(0, 5), (60, 0), (60, 11), (2**32 - 1, 2**16 - 1)]
+    )
+    def test_terms__receipt_interval__refused(
+        self, bourse: Bourse, interval: int, count: int
+    ) -> None:
         changes = {"receipt_interval": interval, "unsigned_intervals": count}
         self.refused(bourse, changes, "BadReceiptInterval", interval * count, 600)
 
@@ -136,7 +141,9 @@ class TestUnbonding:
         chain.sleep(HOUR)
         second = bourse.registry.requestUnbonding(5 * USD, bourse.sends("provider"))
         assert second.events["UnbondingRequested"]["unbonding"] == 25 * USD
-        assert second.events["UnbondingRequested"]["ends"] > first.events["UnbondingRequested"]["ends"]
+        assert (
+            second.events["UnbondingRequested"]["ends"] > first.events["UnbondingRequested"]["ends"]
+        )
 
     def test_unbonding__sold_in_any_class__ends_after_the_last(self, bourse: Bourse) -> None:
         start = bourse.next_hour(50)

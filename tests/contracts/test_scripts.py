@@ -1,0 +1,106 @@
+"""The deploy script is safe to run twice; the ABI export notices drift."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bourse import Bourse, signer
+from brownie import GpuMarket, ProviderRegistry, TestUSD, accounts, chain
+
+from contracts.protocol.deployment import Deployment
+from contracts.scripts import deploy, export_abi
+
+
+@pytest.fixture
+def environment(isolated: None, tmp_path: Path, monkeypatch: Any) -> Path:
+    """A funded deployer and everything that has no default; returns the deployment file."""
+    deployer, key_file = signer("deployer"), tmp_path / "key"
+    accounts[0].transfer(deployer.address, 10**18)
+    deployer.save(key_file)
+    file = tmp_path / "new" / "1337.json"
+    auditors = ",".join(signer(f"auditor{i}").address for i in (1, 2, 3))
+    values = {
+        "DEPLOYER_KEY_FILE": key_file,
+        "DEPLOYMENT_FILE": file,
+        "TREASURY_ADDRESS": signer("treasury").address,
+        "AUDITOR_ADDRESSES": auditors,
+        "AUDITOR_THRESHOLD": 2,
+        "START_GRACE": 5,
+        "FREEZE": 7,
+        "REDEEM_GRACE": 9,
+        "MIN_BOND_PER_MILLI": 11,
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, str(value))
+    return file
+
+
+class TestDeploy:
+    def test_deploy__fresh_chain__record_says_what_stands(self, environment: Path) -> None:
+        deploy.main()
+        record = Deployment.load(environment)
+        market, registry = GpuMarket.at(record.market), ProviderRegistry.at(record.registry)
+        constants = (market.START_GRACE(), market.FREEZE(), market.REDEEM_GRACE())
+        assert constants == (5, 7, 9)
+        assert (market.registry(), registry.market()) == (record.registry, record.market)
+        assert market.paymentToken() == record.payment_token
+        assert (record.fee_bps, record.auditor_threshold, record.min_bond_per_milli) == (100, 2, 11)
+        assert record.allow_simulated
+        assert registry.ALLOW_SIMULATED()
+        hashes = json.loads(environment.read_text())["code_hashes"]
+        assert hashes == {name: deploy.code_hash(getattr(record, name)) for name in hashes}
+        assert record.deployed_block <= len(chain) - 1
+
+    def test_deploy__again__sends_nothing(self, environment: Path) -> None:
+        deploy.main()
+        record, height = environment.read_text(), len(chain)
+        deploy.main()
+        assert (environment.read_text(), len(chain)) == (record, height)
+
+    def test_deploy__code_gone_or_other__deploys_anew(self, environment: Path) -> None:
+        deploy.main()
+        record = json.loads(environment.read_text())
+        record["code_hashes"]["market"] = "0x" + "00" * 32
+        environment.write_text(json.dumps(record))
+        deploy.main()
+        assert json.loads(environment.read_text())["market"] != record["market"]
+
+    def test_deploy__file_of_another_chain__refused(self, environment: Path) -> None:
+        environment.parent.mkdir()
+        environment.write_text(json.dumps({"chain_id": 1}))
+        with pytest.raises(SystemExit, match="of chain 1; this is 1337"):
+            deploy.main()
+
+    def test_deploy__own_token__used_if_it_has_6_decimals(
+        self, environment: Path, bourse: Bourse, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setenv("PAYMENT_TOKEN", bourse.token.address)
+        deploy.main()
+        assert Deployment.load(environment).payment_token == bourse.token.address
+        assert TestUSD.at(bourse.token.address).decimals() == 6
+
+    def test_plan__simulated_on_a_public_chain__refused(
+        self, environment: Path, monkeypatch: Any
+    ) -> None:
+        assert not deploy.Plan.from_environment(1).allow_simulated
+        monkeypatch.setenv("ALLOW_SIMULATED", "1")
+        with pytest.raises(SystemExit, match="ALLOW_SIMULATED"):
+            deploy.Plan.from_environment(1)
+
+
+class TestExport:
+    def test_abi__committed__is_that_of_the_compiled_contracts(self) -> None:
+        for name in export_abi.NAMES:
+            assert (export_abi.ABI / f"{name}.json").read_text() == export_abi.rendered(name)
+
+    def test_abi__changed__check_fails(self, tmp_path: Path, monkeypatch: Any) -> None:
+        monkeypatch.setattr(export_abi, "ABI", tmp_path)
+        monkeypatch.setattr(export_abi.sys, "argv", ["export_abi"])
+        assert export_abi.main() == 0
+        monkeypatch.setattr(export_abi.sys, "argv", ["export_abi", "--check"])
+        assert export_abi.main() == 0
+        (tmp_path / "GpuMarket.json").write_text("[]\n")
+        assert export_abi.main() == 1
