@@ -68,6 +68,7 @@ def build(context: Context, engine: Engine) -> FastAPI:
         lifespan=_lifespan(context, engine),
         docs_url=None,
         redoc_url=None,
+        responses=problems.responses(422),  # else FastAPI declares an error shape of its own
     )
     app.state.context = context
     problems.install(app)

@@ -9,8 +9,13 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 
-def upgrade(connection: Connection) -> None:
-    """Migrate the database of this connection to the newest revision, in its own transaction."""
+def config_for(connection: Connection) -> Config:
+    """Alembic's configuration for commands on this connection."""
     config = Config(Path(__file__).parent.with_name("alembic.ini"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
+
+
+def upgrade(connection: Connection) -> None:
+    """Migrate the database of this connection to the newest revision; the caller commits."""
+    command.upgrade(config_for(connection), "head")

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from marketplace_api.models import LedgerAccount, LedgerEntry, LedgerPosting
 
+COUNTER_ACCOUNTS = ("outside", "issued")
+"""The other legs of a wallet's own deposits and sales: they would show each of them twice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Movement:
@@ -45,7 +48,12 @@ def movements(session: Session, wallet: str, start: int, end: int) -> list[Movem
         .join(LedgerEntry, LedgerEntry.posting_id == LedgerPosting.id)
         .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
         .outerjoin(undone, undone.c.id == LedgerPosting.reverses)
-        .where(LedgerAccount.owner == wallet, LedgerPosting.at >= start, LedgerPosting.at < end)
+        .where(
+            LedgerAccount.owner == wallet,
+            LedgerAccount.kind.not_in(COUNTER_ACCOUNTS),
+            LedgerPosting.at >= start,
+            LedgerPosting.at < end,
+        )
         .order_by(LedgerPosting.at, LedgerPosting.id, LedgerEntry.id)
     )
     return [

@@ -163,12 +163,12 @@ class Market:
         body = {"message": message, "signature": to_hex(signer.sign_text(message))}
         return self.http.post("/v1/auth/login", json=body)
 
-    def login_message(self, address: str, **changes: str | int) -> str:
+    def login_message(self, wallet: str, /, **changes: str | int) -> str:
         """A message with a fresh nonce; ``changes`` replace its parts."""
-        asked = self.http.post("/v1/auth/nonce", json={"address": address}).json()
+        asked = self.http.post("/v1/auth/nonce", json={"address": wallet}).json()
         parts: dict[str, str | int] = {
             "domain": asked["domain"],
-            "address": address,
+            "address": wallet,
             "uri": asked["uri"],
             "version": 1,
             "chain_id": asked["chain_id"],
