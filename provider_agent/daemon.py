@@ -57,15 +57,11 @@ class Daemon:
         """Work until stopped."""
         self._shop.pool.refresh()
         self._resume()
-        heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        heart.start()
-        try:
-            self._find_work()
-        finally:
-            self._stop.set()
-            self._end_workers()
-            heart.join(self._shop.settings.heartbeat_s + _AGAIN_S)
-            self._write_status(())
+        # A long poll cannot be interrupted: nobody waits for its thread.
+        for task in (self._beat, self._find_work):
+            threading.Thread(target=task, name=task.__name__.strip("_"), daemon=True).start()
+        self._stop.wait()
+        self._end_workers()
         if self._failure is not None:
             raise self._failure
 

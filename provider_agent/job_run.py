@@ -131,7 +131,8 @@ class JobRun:
         client = tools.shop.client
 
         def deliver() -> None:
-            shipper.finish(_LAST_LOG_S)
+            if not shipper.finish(_LAST_LOG_S):
+                raise ApiUnreachableError("the log is not shipped yet")
             for file in report.outputs:
                 client.upload(file)
             client.post_status(self.id, status, report)

@@ -44,11 +44,12 @@ class LogShipper:
         self._ready.set()
         self._wake.set()
 
-    def finish(self, timeout_s: float) -> None:
-        """All output is written: ship the rest, for at most this long."""
+    def finish(self, timeout_s: float) -> bool:
+        """All output is written: ship the rest; whether it is done within this time."""
         self._ending.set()
         self._wake.set()
         self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         self._ready.wait()

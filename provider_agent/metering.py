@@ -141,7 +141,9 @@ class Meter:
         self._last_tick = self._clock.monotonic()
         if self._began_at is None:
             self._began_at = self._clock.wall()
+        # What the devices took between jobs is nobody's.
         self._counters = {}
+        self._add_energy([self._backend.sample(device) for device in self._devices])
 
     def sample(self, job: str, usage: Usage) -> tuple[Sample, ...]:
         """Read everything once; the devices' readings, so that the caller sees a lost one."""

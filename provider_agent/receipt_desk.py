@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from contracts.protocol.eip712 import digest
-from contracts.protocol.errors import SignatureError
+from contracts.protocol.errors import ProtocolError
 from contracts.protocol.keys import Signer, recover
 from contracts.protocol.typed_data import Receipt, voucher_of
 from contracts.protocol.wire import from_wire, parse_hex, to_hex, to_wire
@@ -18,7 +18,7 @@ from provider_agent.courier import Courier
 from provider_agent.home import Place
 from provider_agent.journal import Journal, ReceiptIssued, ReceiptSigned
 from provider_agent.lease_book import LeaseHistory
-from provider_agent.metering import Measured
+from provider_agent.metering import Clock, Measured
 from provider_agent.receipts import SignedReceipt, next_receipt, sign_receipt
 from provider_agent.transport import ApiRefusedError
 
@@ -47,8 +47,11 @@ class ReceiptDesk:
         self._client = client
         self._chain = chain
         self._issued = [_signed(record) for record in history.issued]
+        # Of those from before a restart the time is not known: they have waited long enough.
+        self._issued_at = [float("-inf")] * len(self._issued)
         self._last_signed = history.last_signed
         self._known_keys: set[str] = {self.lease.holder}
+        self._foreign: set[tuple[int, str]] = set()
         self.refused = False
         """The API did not take a receipt: nothing more can be earned under this lease."""
         self.courier = Courier(self.lease.id, self.look)
@@ -66,6 +69,10 @@ class ReceiptDesk:
         """How many receipts after the last counter-signed one."""
         return len(self._issued) - self._last_signed
 
+    def unsigned_before(self, monotonic: float) -> int:
+        """How many of these were issued before a moment."""
+        return sum(at <= monotonic for at in self._issued_at[self._last_signed :])
+
     @property
     def is_final(self) -> bool:
         """Whether the final receipt is out."""
@@ -77,10 +84,12 @@ class ReceiptDesk:
         return self.is_final and self.unsigned == 0
 
     def issue(
-        self, measured: Measured, now: float, uuids: tuple[str, ...], *, is_final: bool
+        self, measured: Measured, clock: Clock, uuids: tuple[str, ...], *, is_final: bool
     ) -> Receipt:
         """Make, sign, write down and send the next receipt."""
-        receipt = next_receipt(self.lease, self.last, measured, now, uuids=uuids, is_final=is_final)
+        receipt = next_receipt(
+            self.lease, self.last, measured, clock.wall(), uuids=uuids, is_final=is_final
+        )
         signed = sign_receipt(receipt, self._agent, self._place.market_domain)
         samples = tuple(leaf.to_json() for leaf in measured.leaves)
         self._journal.append(
@@ -93,6 +102,7 @@ class ReceiptDesk:
                 samples=samples,
             )
         )
+        self._issued_at.append(clock.monotonic())
         self._issued.append(signed)
         self._deliver(signed, samples)
         log.info(
@@ -108,10 +118,14 @@ class ReceiptDesk:
         """Ask for counter-signatures while some are missing; believe only what the keys say."""
         if self.unsigned == 0:
             return
-        for receipt, signature in self._client.countersigned(self.lease.id):
-            if receipt.sequence > self._last_signed and self._is_countersigned(receipt, signature):
+        # The newest first: totals are cumulative, so it says all that the older ones say.
+        for receipt, signature in reversed(self._client.countersigned(self.lease.id)):
+            if receipt.sequence <= self._last_signed:
+                return
+            if self._is_countersigned(receipt, signature):
                 self._journal.append(ReceiptSigned(self.lease.id, receipt.sequence, signature))
                 self._last_signed = receipt.sequence
+                return
 
     def _deliver(self, signed: SignedReceipt, samples: Sequence[dict[str, Any]]) -> None:
         lease = self.lease.id
@@ -125,27 +139,29 @@ class ReceiptDesk:
         self.refused = True
 
     def _is_countersigned(self, receipt: Receipt, signature: str) -> bool:
-        if not 0 < receipt.sequence <= len(self._issued):
+        known = (receipt.sequence, signature)
+        if not 0 < receipt.sequence <= len(self._issued) or known in self._foreign:
             return False
         ours = self._issued[receipt.sequence - 1].receipt
         try:
             raw = parse_hex(signature, "holder_signature")
             key = recover(digest(voucher_of(ours), self._place.market_domain), raw)
-        except SignatureError:
-            return False
-        return key in self._known_keys or self._is_delegate(key)
-
-    def _is_delegate(self, key: str) -> bool:
-        try:
-            head = self._chain.head()
-            found = self._chain.is_delegate(self._place.market, self.lease.holder, key, head)
+            if key in self._known_keys or self._is_delegate(key):
+                return True
+        except ProtocolError as error:
+            log.warning("receipt.bad_signature", lease=self.lease.id, error=str(error))
         except ChainUnreachableError:
             return False
-        if found:
+        self._foreign.add(known)
+        return False
+
+    def _is_delegate(self, key: str) -> bool:
+        head = self._chain.head()
+        if self._chain.is_delegate(self._place.market, self.lease.holder, key, head):
             self._known_keys.add(key)
-        else:
-            log.warning("receipt.foreign_signature", lease=self.lease.id, key=key)
-        return found
+            return True
+        log.warning("receipt.foreign_signature", lease=self.lease.id, key=key)
+        return False
 
 
 def _signed(record: ReceiptIssued) -> SignedReceipt:

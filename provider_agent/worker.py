@@ -23,7 +23,7 @@ from provider_agent.lease_check import (
     LeaseRefusedError,
     check_lease,
 )
-from provider_agent.metering import Meter
+from provider_agent.metering import SAMPLE_S, Meter
 from provider_agent.receipt_desk import ReceiptDesk
 from provider_agent.workshop import Workshop
 
@@ -229,10 +229,12 @@ class LeaseWorker(threading.Thread):
     ) -> ExitReason | None:
         lease, clock = desk.lease, self._shop.clock
         since = clock.monotonic() - self._issued_at
-        if since >= lease.receipt_interval and meter.has_unreported:
+        # This is called once a second or so: what is due within half of it is due now.
+        if since >= lease.receipt_interval - SAMPLE_S / 2 and meter.has_unreported:
             self._issue(desk, meter, devices, is_final=False)
-            since = 0.0
-        is_unsigned = desk.unsigned >= lease.unsigned_intervals and since >= _SIGNING_S
+        grace = min(_SIGNING_S, lease.receipt_interval)
+        unsigned = desk.unsigned_before(clock.monotonic() - grace)
+        is_unsigned = unsigned >= lease.unsigned_intervals
         if desk.refused or is_unsigned or clock.wall() >= lease.end:
             return ExitReason.LEASE_END
         if self._stop_at is not None and clock.monotonic() >= self._stop_at:
@@ -244,7 +246,7 @@ class LeaseWorker(threading.Thread):
     ) -> None:
         clock = self._shop.clock
         uuids = tuple(device.uuid for device in devices)
-        desk.issue(meter.drain(), clock.wall(), uuids, is_final=is_final)
+        desk.issue(meter.drain(), clock, uuids, is_final=is_final)
         self._issued_at = clock.monotonic()
 
     # ------------------------------------------------------------------ the end

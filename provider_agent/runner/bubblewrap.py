@@ -18,8 +18,8 @@ from provider_agent.runner.runtime import own_runtime
 from provider_agent.runner.seccomp import filter_program
 from provider_agent.runner.spec import MIB, JobSpec, Limits, input_parts
 
-_SUPERVISORS = 3
-"""bubblewrap's two processes and the shell before the job count in its group."""
+_SUPERVISORS = 2
+"""bubblewrap's own two processes count in the job's group."""
 
 
 @dataclass(frozen=True, slots=True)
