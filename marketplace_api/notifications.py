@@ -74,11 +74,6 @@ class Notifications:
             self._thread.join(timeout=5)
         self._wake_all()
 
-    @property
-    def stopping(self) -> bool:
-        """Whether the process is on its way out: streams end instead of waiting."""
-        return self._stop.is_set()
-
     @contextmanager
     def subscribe(self, *keys: tuple[str, str | None]) -> Iterator[Subscription]:
         """Wait for (channel, payload); payload None for any. Subscribe first, then read rows."""

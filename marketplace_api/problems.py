@@ -212,12 +212,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _handle_http)
     app.add_exception_handler(DataError, _handle_data)
     app.add_exception_handler(OperationalError, _handle_database)
+    app.add_exception_handler(RecursionError, _handle_nesting)
     app.add_exception_handler(Exception, _handle_unknown)
 
 
 def clip(given: object) -> str:
     """What was given, short enough to send back."""
-    text = "0x" + given.hex() if isinstance(given, bytes) else str(given)
+    try:
+        text = "0x" + given.hex() if isinstance(given, bytes) else str(given)
+    except RecursionError:
+        text = f"a {type(given).__name__} nested too deep"
     text = text.encode(errors="replace").decode()
     return text if len(text) <= GIVEN_MAX else text[:GIVEN_MAX] + "…"
 
@@ -281,6 +285,13 @@ def _handle_data(request: Request, error: Exception) -> JSONResponse:
     return problem_response(
         ProtocolError("body", "values that can be stored (no NUL in texts)", "something else"),
         request.url.path,
+    )
+
+
+def _handle_nesting(request: Request, _error: Exception) -> JSONResponse:
+    """JSON that is nested so deep that reading it used up the stack."""
+    return problem_response(
+        ProtocolError("body", "values nested less deep", "a deeper one"), request.url.path
     )
 
 

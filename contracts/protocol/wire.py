@@ -84,7 +84,8 @@ def parse_hex(value: object, field: str, length: int | None = None) -> bytes:
         raw = bytes.fromhex(value[2:])
     except ValueError as error:
         raise ProtocolError(field, limit, value) from error
-    if length is not None and len(raw) != length:
+    # ``fromhex`` skips blanks: the same bytes would have several spellings.
+    if len(value) != 2 + 2 * len(raw) or (length is not None and len(raw) != length):
         raise ProtocolError(field, limit, value)
     return raw
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi.concurrency import run_in_threadpool
 from sse_starlette import ServerSentEvent
+from sse_starlette.sse import AppStatus
 
 from contracts.protocol.lifecycle import ExitReason, JobStatus
 from marketplace_api.context import Context
@@ -37,7 +38,7 @@ async def follow(context: Context, job_id: UUID, offset: int) -> AsyncIterator[S
     text, told = _Utf8(offset), None
     keys = (("job", str(job_id)), ("job_log", str(job_id)))
     with context.notifications.subscribe(*keys) as subscription:
-        while not context.notifications.stopping:
+        while not AppStatus.should_exit:
             look = await run_in_threadpool(_look, job_id, text.read_until)
             is_last = look.status.is_over and text.read_until + len(look.data) >= look.log_size
             if event := text.event(look.data, is_last):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
+from sse_starlette.sse import AppStatus
 
 from marketplace_api.context import Context
 from marketplace_api.db import session_scope
@@ -28,7 +29,7 @@ async def wait_for_work(context: Context, provider: str, wait_s: float) -> list[
         while True:
             work, is_new = await run_in_threadpool(_look, context, provider)
             left = deadline - time.monotonic()
-            if is_new or left <= 0 or context.notifications.stopping:
+            if is_new or left <= 0 or AppStatus.should_exit:
                 return work
             await subscription.wait_async(min(left, _LOOK_AGAIN_S))
 

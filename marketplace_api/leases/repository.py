@@ -36,12 +36,13 @@ def list_of(session: Session, wallet: str, limit: int) -> Sequence[Lease]:
 
 
 def with_open_jobs(session: Session, provider: str, now: int) -> Sequence[Lease]:
-    """Active leases of a provider that have something to run or to stop, oldest first."""
+    """Running leases of a provider that have something to run or to stop, oldest first."""
     return session.scalars(
         select(Lease)
         .where(
             Lease.provider == provider,
             Lease.status == LeaseStatus.ACTIVE,
+            Lease.start <= now,
             Lease.end > now,
             select(Job.id).where(Job.lease_id == Lease.id, Job.status.in_(OPEN_JOBS)).exists(),
         )

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from contracts.protocol.lifecycle import OrderStatus, advance
-from marketplace_api import outbox
+from marketplace_api import housekeeping, outbox
 from marketplace_api.context import Context
 from marketplace_api.db import session_scope
 from marketplace_api.matching import repository
@@ -31,6 +31,7 @@ _TICK_S = 0.25
 _RETRY_S = 1.0
 """How often resting bids are tried again: providers come online, deposits arrive."""
 _RIVAL_S = 1.0
+_SWEEP_S = 5.0
 
 
 class Matcher:
@@ -173,6 +174,7 @@ class MatcherThread:
         self._context = context
         self._engine = engine
         self._stop = threading.Event()
+        self._swept_at = 0.0
         self._thread = threading.Thread(target=self._run, name="matcher", daemon=True)
 
     def start(self) -> None:
@@ -195,22 +197,29 @@ class MatcherThread:
                 log.exception("matcher.failed")
             self._stop.wait(_RIVAL_S)
 
+    def _sweep(self, connection: Connection) -> None:
+        if time.monotonic() - self._swept_at >= _SWEEP_S:
+            self._swept_at = time.monotonic()
+            with session_scope(connection) as session:
+                housekeeping.sweep(session, self._context.clock())
+
     def _try_to_lead(self) -> None:
         with self._engine.connect() as connection:
             if not _take_lock(connection):
                 return
             try:
-                self._lead(Matcher(self._context, connection))
+                self._lead(Matcher(self._context, connection), connection)
             finally:
                 # Closed, not returned to the pool: the lock belongs to the connection.
                 connection.invalidate()
 
-    def _lead(self, matcher: Matcher) -> None:
+    def _lead(self, matcher: Matcher, connection: Connection) -> None:
         with self._context.notifications.subscribe(("order_log", None)) as subscription:
             matcher.start()
             while not self._stop.is_set():
                 if matcher.step() == 0:
                     matcher.tick()
+                    self._sweep(connection)
                     subscription.wait(_TICK_S)
 
 

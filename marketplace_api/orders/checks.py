@@ -46,7 +46,7 @@ def read_ask(context: Context, wallet: str, data: Wire, signature: str) -> Signe
     _check_filler(ask, context)
     found = _check_signature(ask, ask.seller, signature, context)
     _check_maker("order.seller", ask.seller, wallet)
-    return SignedAsk(ask, found, signature)
+    return SignedAsk(ask, found, to_hex(parse_hex(signature, "signature")))
 
 
 def read_bid(context: Context, wallet: str, data: Wire, signature: str) -> SignedBid:
@@ -56,7 +56,7 @@ def read_bid(context: Context, wallet: str, data: Wire, signature: str) -> Signe
     _check_filler(bid, context)
     found = _check_signature(bid, bid.buyer, signature, context)
     _check_maker("order.buyer", bid.buyer, wallet)
-    return SignedBid(bid, found, signature)
+    return SignedBid(bid, found, to_hex(parse_hex(signature, "signature")))
 
 
 def check_epoch(order: Ask | Bid, epoch: int) -> None:

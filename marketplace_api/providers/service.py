@@ -203,7 +203,7 @@ def _read_report(data: Wire) -> Report:
 def _hash(report: Wire) -> bytes:
     try:
         text = canonical_json(report)
-    except ValueError as error:  # lone surrogates, integers that JSON cannot carry
+    except (ValueError, RecursionError) as error:  # lone surrogates, integers too wide for JSON
         raise ProtocolError("report", "canonical JSON (RFC 8785)", str(error)) from error
     if rb"\u0000" in text:
         raise ProtocolError("report", "texts without NUL", "one with NUL")

@@ -89,7 +89,7 @@ def read_delivery(
     require_signer(digest(parsed, domain), raw, agent, "signature")
     voucher_raw = parse_hex(voucher_signature, "voucher_signature")
     require_signer(digest(voucher_of(parsed), domain), voucher_raw, agent, "voucher_signature")
-    return Delivery(parsed, signature, voucher_signature, content)
+    return Delivery(parsed, to_hex(raw), to_hex(voucher_raw), content)
 
 
 def check(receipt: Receipt, lease: LeaseFacts, last: Last) -> None:
@@ -189,7 +189,7 @@ def _check_samples(receipt: Receipt, samples: Sequence[Wire]) -> bytes:
     try:
         leaves = [merkle_leaf(canonical_json(sample)) for sample in samples]
         content = canonical_json(list(samples)) if samples else b""
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError("samples", "canonical JSON (RFC 8785)", str(error)) from error
     root = merkle_root(leaves)
     if root != receipt.samples_root:

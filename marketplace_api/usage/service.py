@@ -14,7 +14,7 @@ from contracts.protocol.errors import SignatureError
 from contracts.protocol.keys import recover
 from contracts.protocol.lifecycle import LeaseStatus
 from contracts.protocol.typed_data import Receipt, voucher_of
-from contracts.protocol.wire import from_wire, parse_hex, to_wire
+from contracts.protocol.wire import from_wire, parse_hex, to_hex, to_wire
 from marketplace_api import outbox
 from marketplace_api.auth.dependencies import Agent
 from marketplace_api.context import Context
@@ -79,7 +79,7 @@ def countersign(
         raise NotFoundError("receipt", sequence)
     _require_signed_by(context, stored, signature, allowed)
     if stored.holder_signature is None:
-        stored.holder_signature = signature
+        stored.holder_signature = to_hex(parse_hex(signature, "signature"))
         stored.countersigned_at = datetime.now(UTC)
         session.flush()
         log.info("receipt.countersigned", lease=str(lease_id), sequence=sequence)

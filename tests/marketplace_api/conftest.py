@@ -16,6 +16,13 @@ from marketplace_api.embedded.server import free_port
 from tests.marketplace_api.market import Clock, Market
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs the database is an integration test."""
+    for item in items:
+        if "database_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.integration)
+
+
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     """An empty database of our own."""

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from contracts.protocol.keys import Signer
 from contracts.protocol.typed_data import AskConstraints, BidConstraints
+from contracts.protocol.wire import to_wire
 from marketplace_api import db
 from marketplace_api.models import CancelledNonce
 from tests.marketplace_api import misuse as do
@@ -339,6 +340,17 @@ CASES = [
         "/v1/orders/bids", content=b"{", headers=s.buyer._headers()
         | {"Idempotency-Key": "k", "Content-Type": "application/json"}),
          422, "invalid", "body", "JSON"),
+    Case("nested-too-deep", lambda s: s.market.http.post(
+        "/v1/orders/bids", content=b'{"order":' + b"[" * 900 + b"]" * 900 + b',"signature":"0x"}',
+        headers=s.buyer._headers() | {"Idempotency-Key": "k", "Content-Type": "application/json"}),
+         422, "invalid", "order", "dictionary"),
+    Case("digits-without-end", lambda s: s.market.http.post(
+        "/v1/orders/bids", content=b'{"order":{"milli":' + b"9" * 5000 + b'},"signature":"0x"}',
+        headers=s.buyer._headers() | {"Idempotency-Key": "k", "Content-Type": "application/json"}),
+         400, "http-error", None),
+    Case("signature-with-blanks", lambda s: s.buyer.post("/v1/orders/bids", {
+        "order": to_wire(s.market.bid(s.buyer)), "signature": "0x" + " 1b" * 32}),
+         422, "invalid", "signature", "hex digits"),
     Case("order-is-a-list", lambda s: s.buyer.post(
         "/v1/orders/bids", {"order": [], "signature": "0x"}),
          422, "invalid", "order", "dictionary", "[]"),

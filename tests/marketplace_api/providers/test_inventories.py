@@ -123,6 +123,10 @@ class TestInventory:
         for request, status, field in cases:
             answer = send(agent, request)
             assert (answer.status_code, answer.json()["field"]) == (status, field), answer.text
+        for note in ("\ud800", 1 << 60):
+            request = body(market, supplier, [card()]) | {"report": {"devices": [], "note": note}}
+            answer = send(agent, request)
+            assert (answer.status_code, answer.json()["field"]) == (422, "report"), answer.text
         with session_scope() as session:
             assert session.scalars(select(Device)).all() == []
 
