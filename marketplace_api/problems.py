@@ -222,8 +222,13 @@ def clip(given: object) -> str:
         text = "0x" + given.hex() if isinstance(given, bytes) else str(given)
     except RecursionError:
         text = f"a {type(given).__name__} nested too deep"
+    return _sendable(text, GIVEN_MAX)
+
+
+def _sendable(text: str, longest: int) -> str:
+    """Lone surrogates, which JSON may bring in, cannot be sent back as they are."""
     text = text.encode(errors="replace").decode()
-    return text if len(text) <= GIVEN_MAX else text[:GIVEN_MAX] + "…"
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _problem(
@@ -240,9 +245,9 @@ def _problem(
         title=HTTPStatus(status).phrase,
         status=status,
         code=code,
-        detail=clip(detail) if len(detail) > 4 * GIVEN_MAX else detail,
-        field=field,
-        limit=limit,
+        detail=_sendable(detail, 4 * GIVEN_MAX),
+        field=_sendable(field, GIVEN_MAX) if field else None,
+        limit=_sendable(limit, 2 * GIVEN_MAX) if limit else None,
         given="null" if field and given is None else (clip(given) if field else None),
         instance=instance,
     )

@@ -348,6 +348,10 @@ CASES = [
         "/v1/orders/bids", content=b'{"order":{"milli":' + b"9" * 5000 + b'},"signature":"0x"}',
         headers=s.buyer._headers() | {"Idempotency-Key": "k", "Content-Type": "application/json"}),
          400, "http-error", None),
+    Case("field-that-is-no-text", lambda s: s.market.http.post(
+        "/v1/orders/bids", content=b'{"order":{"\\ud800":1},"signature":"0x"}',
+        headers=s.buyer._headers() | {"Idempotency-Key": "k", "Content-Type": "application/json"}),
+         422, "invalid", "order.?", "no such field", "1"),
     Case("signature-with-blanks", lambda s: s.buyer.post("/v1/orders/bids", {
         "order": to_wire(s.market.bid(s.buyer)), "signature": "0x" + " 1b" * 32}),
          422, "invalid", "signature", "hex digits"),

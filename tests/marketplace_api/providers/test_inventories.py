@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import select
@@ -125,7 +126,11 @@ class TestInventory:
             assert (answer.status_code, answer.json()["field"]) == (status, field), answer.text
         for note in ("\ud800", 1 << 60):
             request = body(market, supplier, [card()]) | {"report": {"devices": [], "note": note}}
-            answer = send(agent, request)
+            answer = agent.http.post(
+                "/v1/inventories",
+                content=json.dumps(request),
+                headers=agent._headers() | {"Content-Type": "application/json"},
+            )
             assert (answer.status_code, answer.json()["field"]) == (422, "report"), answer.text
         with session_scope() as session:
             assert session.scalars(select(Device)).all() == []
