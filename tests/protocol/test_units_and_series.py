@@ -101,7 +101,9 @@ def test_device_class_hash__canonical__is_32_bytes(name: str) -> None:
     assert len(device_class_hash(name)) == 32
 
 
-@pytest.mark.parametrize("name", ["", "H100", "nvidia/H100/80gb/sxm", "nvidia/h100/80/sxm", "a" * 97])
+@pytest.mark.parametrize(
+    "name", ["", "H100", "nvidia/H100/80gb/sxm", "nvidia/h100/80/sxm", "a" * 97]
+)
 def test_device_class_hash__not_canonical__is_refused(name: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         device_class_hash(name)
