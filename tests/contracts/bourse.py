@@ -155,8 +155,8 @@ class Bourse:
     def registry_domain(self) -> Domain:
         return Domain(chain.id, self.registry.address)
 
-    def next_hour(self, hours: int = 1) -> int:
-        """The start of an hour to come."""
+    def next_hour(self, hours: int = 2) -> int:
+        """The start of an hour to come, at least an hour ahead."""
         return (chain.time() // HOUR + hours) * HOUR
 
     def nonce(self, name: str) -> int:
@@ -315,7 +315,7 @@ class Bourse:
 
     def state(self, *positions: tuple[int, str]) -> tuple[Any, ...]:
         """What a refused call must not change."""
-        people = tuple(tuple(self.market.accountOf(key.address)) for key in self.keys.values())
+        people = tuple(tuple(self.market.accountOf(self.address(name))) for name in MONEYED)
         held = tuple(tuple(self.market.positionOf(s, self.address(h))) for s, h in positions)
         provider = self.address("provider")
         registry = (
@@ -347,6 +347,8 @@ def terms(**changes: Any) -> tuple[Any, ...]:
 
 PEOPLE = ("provider", "rival", "buyer", "other", "stranger", "treasury")
 """They send transactions; the rest only sign."""
+MONEYED = ("provider", "buyer", "other", "treasury")
+"""Whose accounts hold something in the ordinary tests."""
 SIGNERS = ("agent", "delegate", "auditor1", "auditor2", "auditor3")
 
 
