@@ -35,7 +35,7 @@ brownie_contract._verify_deployed_code = _verify_without_immutables
 def deployed() -> Bourse:
     """The bourse; tests ask for `bourse`."""
     opened = open_for_business(deploy())
-    # Brownie collects garbage at each revert; without the syntax trees that it keeps, that is quick.
+    # Brownie collects garbage at each revert: quick without the syntax trees that it keeps.
     gc.freeze()
     return opened
 
