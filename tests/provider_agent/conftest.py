@@ -96,10 +96,13 @@ class Boxes:
         argv: tuple[str, ...] = ("python3", "main.py"),
         on_output: Callable[[], None] = lambda: None,
         env: tuple[tuple[str, str], ...] = (),
+        device_nodes: tuple[Path, ...] = (),
         **limits: int,
     ) -> tuple[ExitReport, str]:
         sandbox = self.driver.prepare(
-            self.spec(program, argv=argv, env=env, **limits), self.find, on_output
+            self.spec(program, argv=argv, env=env, device_nodes=device_nodes, **limits),
+            self.find,
+            on_output,
         )
         try:
             sandbox.start()
@@ -115,6 +118,7 @@ class Boxes:
         *,
         argv: tuple[str, ...] = ("python3", "main.py"),
         env: tuple[tuple[str, str], ...] = (),
+        device_nodes: tuple[Path, ...] = (),
         **limits: int,
     ) -> JobSpec:
         chosen = {"memory_mib": 256, "wall_s": 20, "disk_mib": 32, "output_mib": 1, **limits}
@@ -124,6 +128,7 @@ class Boxes:
             env=env,
             limits=Limits(**chosen),
             inputs=(InputFile("main.py", self.store(program.encode())),),
+            device_nodes=device_nodes,
         )
 
     def store(self, content: bytes) -> str:

@@ -184,9 +184,9 @@ class TestFaults:
             "from provider_agent.gpu.nvml import NvmlBackend;print(len(NvmlBackend().devices()))"
         )
         env = {
+            **os.environ,
             "LD_LIBRARY_PATH": str(nvml_library.parent),
             "NVML_STUB_STATE": str(nvml.path),
-            "PATH": os.environ["PATH"],
         }
         found = subprocess.run(
             [sys.executable, "-c", program],

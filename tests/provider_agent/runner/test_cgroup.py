@@ -110,17 +110,45 @@ class TestV2:
     def test_below__own_group__moves_everybody_into_a_leaf_first(self, tmp_path: Path) -> None:
         fill(
             tmp_path,
-            {"cgroup.type": "domain\n", "cgroup.procs": "41\n", "cgroup.subtree_control": "cpu\n"},
+            {
+                "cgroup.type": "domain\n",
+                "cgroup.procs": "41\n",
+                "cgroup.controllers": "cpu memory pids\n",
+                "cgroup.subtree_control": "cpu\n",
+            },
         )
         V2Hierarchy.below(tmp_path, 42)
         assert (tmp_path / LEAF / "cgroup.procs").read_text() in ("41\n", "42\n")
         assert (tmp_path / "cgroup.subtree_control").read_text() == "+pids\n"
 
     def test_below__started_in_a_leaf__shares_it(self, tmp_path: Path) -> None:
-        fill(tmp_path, {"cgroup.subtree_control": "memory pids cpu\n"})
+        fill(
+            tmp_path,
+            {
+                "cgroup.controllers": "cpu memory pids",
+                "cgroup.subtree_control": "memory pids cpu\n",
+            },
+        )
         (tmp_path / LEAF).mkdir()
         hierarchy = V2Hierarchy.below(tmp_path / LEAF, 42)
         assert hierarchy._base == tmp_path
+
+    def test_below__controllers_not_delegated__uses_the_nearest_group_that_has_them(
+        self, tmp_path: Path
+    ) -> None:
+        fill(
+            tmp_path,
+            {
+                "cgroup.controllers": "cpu memory pids",
+                "cgroup.subtree_control": "memory pids cpu\n",
+            },
+        )
+        own = tmp_path / "session/agent"
+        own.mkdir(parents=True)
+        for folder in (own, own.parent):
+            fill(folder, {"cgroup.type": "domain\n", "cgroup.controllers": "", "cgroup.procs": ""})
+        assert V2Hierarchy.below(own, 42)._base == tmp_path
+        assert not (own / LEAF).exists()
 
     def test_below__not_writable__says_what_to_do(self, tmp_path: Path) -> None:
         with pytest.raises(SandboxUnavailableError, match="Delegate=yes"):
