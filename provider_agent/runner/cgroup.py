@@ -166,25 +166,24 @@ class V2Hierarchy:
 
     @classmethod
     def below(cls, own: Path, pid: int) -> V2Hierarchy:
-        """Groups below the agent's own; the agent first moves into a leaf of it.
+        """Groups below the agent's own, or below the nearest one above it that has the controllers.
 
-        A group with processes cannot hand controllers to its children (only the root can);
-        an agent that was started by a process in such a leaf shares it.
+        A group with processes cannot hand controllers to its children (only the root can): the
+        agent first moves into a leaf. An agent that was started by a process in such a leaf
+        shares it.
         """
         own = own.parent if own.name == LEAF else own
+        base = _nearest_with_controllers(own)
         try:
-            if (own / "cgroup.type").exists():
-                leaf = own / LEAF
-                leaf.mkdir(exist_ok=True)
-                for member in {*_members(own / "cgroup.procs"), pid}:
-                    _write(leaf / "cgroup.procs", member)
-            enabled = (own / "cgroup.subtree_control").read_text().split()
+            if base == own and (own / "cgroup.type").exists():
+                _move_into_leaf(own, pid)
+            enabled = (base / "cgroup.subtree_control").read_text().split()
             for controller in _V2_CONTROLLERS:
                 if controller not in enabled:
-                    _write(own / "cgroup.subtree_control", f"+{controller}")
+                    _write(base / "cgroup.subtree_control", f"+{controller}")
         except OSError as error:
             raise _not_writable(error) from error
-        return cls(own)
+        return cls(base)
 
     def create(self, name: str, limits: GroupLimits) -> JobGroup:
         """One group."""
@@ -256,6 +255,28 @@ class V2Group:
             return _number(self._folder / "memory.peak")
         except FileNotFoundError:
             return 0
+
+
+def _nearest_with_controllers(own: Path) -> Path:
+    """Where they are not enabled nothing limits the agent by them either: no limit is evaded."""
+    for folder in (own, *own.parents):
+        try:
+            found = (folder / "cgroup.controllers").read_text().split()
+        except OSError:
+            break
+        if set(_V2_CONTROLLERS) <= set(found):
+            return folder
+    raise SandboxUnavailableError(
+        f"no group at or above {own} has the controllers {', '.join(_V2_CONTROLLERS)}: give the "
+        "agent's service Delegate=yes; without them jobs cannot be limited and none is run"
+    )
+
+
+def _move_into_leaf(own: Path, pid: int) -> None:
+    leaf = own / LEAF
+    leaf.mkdir(exist_ok=True)
+    for member in {*_members(own / "cgroup.procs"), pid}:
+        _write(leaf / "cgroup.procs", member)
 
 
 def _quota(limits: GroupLimits) -> int:
