@@ -43,6 +43,8 @@ def services(home: Home, environment: Mapping[str, str]) -> list[Service]:
         Service(
             "api",
             ("uvicorn", "marketplace_api.app:create_app", "--factory", "--no-access-log",
+             # Agents wait for work with open requests: a stop must not wait for them.
+             "--timeout-graceful-shutdown", "2",
              "--host", str(listen.hostname), "--port", str(listen.port)),
             lambda part: answers(str(part.url)),
         ),
