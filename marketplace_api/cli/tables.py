@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -22,3 +23,10 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     if not console.is_terminal:
         console = Console(width=_PLAIN_WIDTH)
     console.print(table)
+
+
+def shown_time(timestamp: int | None) -> str:
+    """A time of the chain for people, in UTC."""
+    if timestamp is None:
+        return "-"
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -20,7 +20,7 @@ class Nonce:
     domain: str
     uri: str
     chain_id: int
-    expires_at: int | str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Session:
 
     token: str
     wallet: str
-    expires_at: int | str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Device:
     milli: int
     simulated: bool
     healthy: bool | None = None
-    attested_until: int | str | None = None
+    attested_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Provider:
     name: str | None = None
     region: str | None = None
     online: bool = False
-    last_seen: int | str | None = None
+    last_seen: int | None = None
     devices: tuple[Device, ...] = ()
 
 
@@ -121,7 +121,7 @@ class Lease:
     cost: int
     series: int | None = None
     device_class: str | None = None
-    isolation: int | str | None = None
+    isolation: int = 0
     used_gpu_ms: int = 0
     paid: int = 0
     refunded: int = 0
@@ -196,7 +196,7 @@ class Offer:
     free_milli: int | None = None
     window_start: int = 0
     window_end: int = 0
-    isolation: int | str | None = None
+    isolation: int = 0
     terms: int | None = None
     simulated: bool = False
 

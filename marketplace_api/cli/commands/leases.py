@@ -16,7 +16,7 @@ from marketplace_api.cli.money import format_tokens, parse_duration
 from marketplace_api.cli.output import AsJson, emit_json, print_fields
 from marketplace_api.cli.problems import ExitCode, refuse
 from marketplace_api.cli.story import Story
-from marketplace_api.cli.tables import print_table
+from marketplace_api.cli.tables import print_table, shown_time
 from marketplace_api.cli.wallet import open_desk
 
 app = typer.Typer(help="Show leases and what their close would bring.", no_args_is_help=True)
@@ -39,8 +39,8 @@ def list_leases(as_json: AsJson = False) -> None:
                 lease.id,
                 lease.status,
                 lease.milli,
-                lease.start,
-                lease.end,
+                shown_time(lease.start),
+                shown_time(lease.end),
                 format_tokens(lease.cost),
                 lease.used_gpu_ms,
             )

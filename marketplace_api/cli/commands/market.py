@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from contracts.protocol.series import Isolation
 from marketplace_api.cli.money import format_tokens, parse_duration
 from marketplace_api.cli.output import AsJson, emit_json, print_fields
 from marketplace_api.cli.problems import refuse
 from marketplace_api.cli.profile import Profile
-from marketplace_api.cli.tables import print_table
+from marketplace_api.cli.tables import print_table, shown_time
 from marketplace_api.cli.wallet import open_public
 from marketplace_api.client.answers import Provider
 from marketplace_api.client.errors import NotFoundError
@@ -63,13 +64,16 @@ def provider(
     if as_json:
         emit_json(asdict(found))
         return
-    print_fields({k: v for k, v in asdict(found).items() if k != "devices"})
+    fields = {k: v for k, v in asdict(found).items() if k != "devices"}
+    fields["bond"] = format_tokens(found.bond)
+    fields["last_seen"] = shown_time(found.last_seen)
+    print_fields(fields)
     print_table(
         "Devices",
         ("uuid", "class", "milli", "device", "attested until"),
         [
             (d.uuid, d.device_class, d.milli, "simulated" if d.simulated else "real",
-             d.attested_until or "-")
+             shown_time(d.attested_until))
             for d in found.devices
         ],
     )  # fmt: skip
@@ -111,12 +115,12 @@ def book(device_class: DeviceClass = DEFAULT_CLASS, as_json: AsJson = False) -> 
         ("price per GPU-hour", "device", "free milli", "isolation", "seller", "until", "digest"),
         [
             (
-                format_tokens(offer.price_per_gpu_hour)
-                + (" (simulated)" if offer.simulated else ""),
+                format_tokens(offer.price_per_gpu_hour),
+                "simulated" if offer.simulated else "real",
                 "-" if offer.free_milli is None else offer.free_milli,
-                offer.isolation,
+                Isolation(offer.isolation).name.lower(),
                 offer.seller or offer.provider or "-",
-                offer.window_end,
+                shown_time(offer.window_end),
                 offer.digest,
             )
             for offer in offers

@@ -15,7 +15,7 @@ from marketplace_api.cli.following import Follower, sign_until_done
 from marketplace_api.cli.money import format_tokens
 from marketplace_api.cli.output import AsJson, emit_json, print_fields
 from marketplace_api.cli.story import Story
-from marketplace_api.cli.tables import print_table
+from marketplace_api.cli.tables import print_table, shown_time
 from marketplace_api.cli.wallet import open_desk
 from marketplace_api.client import JobWatch
 from marketplace_api.client.answers import gpu_hours_text
@@ -113,7 +113,7 @@ def statement(
         ("at", "kind", "account", "amount", "lease", "transaction"),
         [
             (
-                line.at,
+                shown_time(line.at),
                 line.kind,
                 line.account,
                 f"{line.amount} GPU-ms" if line.asset == "gpu_ms" else format_tokens(line.amount),
