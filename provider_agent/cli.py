@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -23,6 +23,9 @@ from provider_agent.gpu.select import open_backend
 from provider_agent.home import AgentHome, Enrolment, Place
 from provider_agent.main import EXPECTED, configure_logging, make_client, run_agent
 from provider_agent.settings import AgentSettings
+
+if TYPE_CHECKING:
+    from provider_agent.enrol import TermsWish
 
 app = typer.Typer(no_args_is_help=True, help="Offer this machine's GPUs: enrol, start, stop.")
 
@@ -82,17 +85,11 @@ def enrol(
 ) -> None:
     """Register on chain as a provider, pay in the bond, register terms; safe to run again."""
     # web3 alone takes a second to import: the other commands do without it.
-    from provider_agent.enrol import Registrar, TermsWish  # noqa: PLC0415
+    from provider_agent.enrol import TermsWish  # noqa: PLC0415
 
-    with _refusals(as_json=as_json), ExitStack() as stack:
+    with _refusals(as_json=as_json):
         settings, agent_home = AgentSettings(), AgentHome.at(home)
-        owner, agent = agent_home.owner(), agent_home.agent()
-        place, rpc_url = _place(settings, agent, stack)
-        _, http = make_client(settings, agent, stack)
-        known = _known_terms(agent_home, place)
-        registrar = Registrar(
-            rpc_url, place, owner, ChainReader(rpc_url, http), _say(as_json=as_json)
-        )
+        seed = agent_home.agent().address
         wishes = [
             TermsWish(
                 name,
@@ -102,21 +99,13 @@ def enrol(
                 receipt_interval,
                 unsigned_intervals,
             )
-            for name in ([device_class] if device_class else _classes(settings, agent.address))
+            for name in ([device_class] if device_class else _classes(settings, seed))
         ]
-        registrar.register(agent.address)
-        if bond:
-            registrar.ensure_bond(bond)
-        enrolment = Enrolment(owner.address, place, known)
-        for wish in wishes:
-            number = registrar.ensure_terms(wish, enrolment.terms)
-            if number not in enrolment.terms:
-                enrolment = replace(enrolment, terms=(*enrolment.terms, number))
-            agent_home.save_enrolment(enrolment)
+        enrolment = _enrol(agent_home, settings, wishes, bond, _say(as_json=as_json))
         _print(
             {
-                "provider": owner.address,
-                "agent": agent.address,
+                "provider": enrolment.provider,
+                "agent": seed,
                 "terms": list(enrolment.terms),
                 "device_classes": [wish.device_class for wish in wishes],
             },
@@ -180,6 +169,32 @@ def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+def _enrol(
+    home: AgentHome,
+    settings: AgentSettings,
+    wishes: list[TermsWish],
+    bond: int,
+    say: Callable[[str], None],
+) -> Enrolment:
+    from provider_agent.enrol import Registrar  # noqa: PLC0415 - see enrol
+
+    owner, agent = home.owner(), home.agent()
+    with ExitStack() as stack:
+        place, rpc_url = _place(settings, agent, stack)
+        _, http = make_client(settings, agent, stack)
+        registrar = Registrar(rpc_url, place, owner, ChainReader(rpc_url, http), say)
+        registrar.register(agent.address)
+        if bond:
+            registrar.ensure_bond(bond)
+        enrolment = Enrolment(owner.address, place, _known_terms(home, place))
+        for wish in wishes:
+            number = registrar.ensure_terms(wish, enrolment.terms)
+            if number not in enrolment.terms:
+                enrolment = replace(enrolment, terms=(*enrolment.terms, number))
+            home.save_enrolment(enrolment)
+        return enrolment
 
 
 def _place(settings: AgentSettings, agent: Signer, stack: ExitStack) -> tuple[Place, str]:
