@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from contracts.protocol.amounts import parse_tokens
 from contracts.protocol.deployment import Deployment
 from contracts.protocol.errors import ProtocolError
 from contracts.protocol.keys import Signer
-from contracts.protocol.series import Isolation
+from contracts.protocol.series import parse_isolation
 from provider_agent import process
 from provider_agent.chain import ChainReader
 from provider_agent.doctor import examine
@@ -66,15 +67,13 @@ def init(
 @app.command()
 def enrol(
     home: Home = DEFAULT_HOME,
-    bond: Annotated[
-        int, typer.Option(min=0, help="Bond to hold, in the smallest unit of the payment token.")
-    ] = 0,
+    bond: Annotated[str, typer.Option(help="Tokens to hold as the bond, e.g. 1000.00.")] = "0",
     device_class: Annotated[
         str | None, typer.Option(help="Class to register terms for; default: of our devices.")
     ] = None,
     isolation: Annotated[
-        int, typer.Option(min=1, max=5, help="1 timeslice, 2 mps, 3 mig, 4 device, 5 host.")
-    ] = Isolation.DEVICE.value,
+        str, typer.Option(help="How a share is fenced: timeslice, mps, mig, device or host.")
+    ] = "device",
     step: Annotated[int, typer.Option(min=1, max=1000, help="Smallest milli sold.")] = 1000,
     reservation_fee_bps: Annotated[int, typer.Option(min=0, max=5000)] = 0,
     receipt_interval: Annotated[int, typer.Option(min=1, help="Seconds between receipts.")] = 10,
@@ -93,7 +92,7 @@ def enrol(
         wishes = [
             TermsWish(
                 name,
-                Isolation(isolation),
+                parse_isolation(isolation),
                 step,
                 reservation_fee_bps,
                 receipt_interval,
@@ -101,7 +100,9 @@ def enrol(
             )
             for name in ([device_class] if device_class else _classes(settings, seed))
         ]
-        enrolment = _enrol(agent_home, settings, wishes, bond, _say(as_json=as_json))
+        enrolment = _enrol(
+            agent_home, settings, wishes, parse_tokens(bond, "bond"), _say(as_json=as_json)
+        )
         _print(
             {
                 "provider": enrolment.provider,

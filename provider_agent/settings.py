@@ -27,7 +27,7 @@ class AgentSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    api_url: str = "http://127.0.0.1:8000"
+    api_url: str = "http://127.0.0.1:8700"
     rpc_url: str | None = None
     """A node that the agent trusts; without one it asks the API which to use."""
     deployment_file: Path | None = None

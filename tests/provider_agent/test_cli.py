@@ -6,9 +6,11 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from contracts.protocol.keys import Signer
@@ -20,11 +22,14 @@ run = CliRunner().invoke
 
 
 @pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("RPC_URL", "DEPLOYMENT_FILE", "AGENT_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("API_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("GPU_BACKEND", "simulated")
+    yield
+    # `start` logs to the standard error of its moment, which the runner closes.
+    structlog.reset_defaults()
 
 
 class TestInit:
