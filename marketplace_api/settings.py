@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     """Where the contracts stand, as the deploy script wrote it."""
     operator_key_file: Path
     """Signs acknowledgements; never moves anybody's money."""
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: str = "http://127.0.0.1:8700"
     """What people and wallets see; logins are bound to its host."""
     rpc_url: str = "http://127.0.0.1:8545"
     """Only told to clients: the API itself never calls the chain."""

@@ -46,6 +46,15 @@ class Isolation(IntEnum):
         return self in (Isolation.TIMESLICE, Isolation.MPS)
 
 
+def parse_isolation(name: str, field: str = "isolation") -> Isolation:
+    """``device`` to ``Isolation.DEVICE``; for commands, where people write the word."""
+    try:
+        return Isolation[name.upper()]
+    except KeyError:
+        known = ", ".join(member.name.lower() for member in Isolation)
+        raise ProtocolError(field, f"one of {known}", name) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """What one token id says."""

@@ -43,9 +43,9 @@ class LoginRequest(Request):
             max_length=MAX_LENGTH,
             examples=[
                 (
-                    "127.0.0.1:8000 wants you to sign in with your Ethereum account:\n"
+                    "127.0.0.1:8700 wants you to sign in with your Ethereum account:\n"
                     "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc\n\nLog in to GPU Bourse.\n\n"
-                    "URI: http://127.0.0.1:8000\nVersion: 1\nChain ID: 1337\n"
+                    "URI: http://127.0.0.1:8700\nVersion: 1\nChain ID: 1337\n"
                     "Nonce: 0011223344556677\nIssued At: 2026-01-01T00:00:00Z"
                 )
             ],

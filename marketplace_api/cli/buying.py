@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.protocol.amounts import format_tokens
 from contracts.protocol.lifecycle import JobStatus, OrderStatus
 from contracts.protocol.units import LOT_GPU_MS
 from marketplace_api.cli.following import Follower, follow_job
 from marketplace_api.cli.jobs import JobPlan, submit, upload_inputs
-from marketplace_api.cli.money import format_tokens
 from marketplace_api.cli.output import confirm_spending
 from marketplace_api.cli.problems import ExitCode, refuse
 from marketplace_api.cli.story import Story

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from marketplace_api.cli.money import format_tokens
+from contracts.protocol.amounts import format_tokens
 from marketplace_api.cli.output import emit_event
 from marketplace_api.client.answers import Accepted, Job, Lease, gpu_hours_text
 from marketplace_api.client.delegate import Countersigned

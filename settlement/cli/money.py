@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from contracts.protocol.amounts import format_tokens, parse_tokens
 from contracts.protocol.eip712 import check_address
 from contracts.protocol.errors import ProtocolError
-from marketplace_api.cli.money import format_tokens, parse_tokens
 from marketplace_api.cli.output import confirm_spending, emit_json, print_fields
 from marketplace_api.cli.problems import refuse
 from marketplace_api.cli.profile import Profile

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from contracts.protocol.amounts import format_tokens, parse_duration
 from marketplace_api.cli.buying import end_with, wait_for_status
 from marketplace_api.cli.closing import closing_of
 from marketplace_api.cli.following import Follower, follow_job
 from marketplace_api.cli.jobs import plan_job, submit, upload_inputs
-from marketplace_api.cli.money import format_tokens, parse_duration
 from marketplace_api.cli.output import AsJson, emit_json, print_fields
 from marketplace_api.cli.problems import ExitCode, refuse
 from marketplace_api.cli.story import Story

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from contracts.protocol.amounts import format_tokens, parse_duration
 from contracts.protocol.series import Isolation
-from marketplace_api.cli.money import format_tokens, parse_duration
 from marketplace_api.cli.output import AsJson, emit_json, print_fields
 from marketplace_api.cli.problems import refuse
 from marketplace_api.cli.profile import Profile

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from contracts.protocol.errors import ProtocolError
-from contracts.protocol.series import Isolation
+from contracts.protocol.amounts import format_tokens, parse_duration, parse_tokens
+from contracts.protocol.series import parse_isolation
 from contracts.protocol.wire import to_hex
 from marketplace_api.cli.buying import BidPlan, buy
 from marketplace_api.cli.commands.market import DEFAULT_CLASS, DeviceClass
 from marketplace_api.cli.jobs import plan_job
-from marketplace_api.cli.money import format_tokens, parse_duration, parse_tokens
 from marketplace_api.cli.output import (
     AsJson,
     Yes,
@@ -55,7 +54,7 @@ def bid(
         milli=milli,
         duration=parse_duration(duration, "duration"),
         max_price_per_gpu_hour=parse_tokens(max_price, "max_price"),
-        min_isolation=_isolation(isolation),
+        min_isolation=parse_isolation(isolation),
         start=start,
         immediate=immediate,
     )
@@ -139,12 +138,3 @@ def orders(
         ("sequence", "side", "status", "reason", "digest"),
         [(o.sequence, o.side, o.status, o.reason or "-", o.digest) for o in found],
     )
-
-
-def _isolation(name: str) -> Isolation:
-
-    try:
-        return Isolation[name.upper()]
-    except KeyError:
-        known = ", ".join(member.name.lower() for member in Isolation)
-        raise ProtocolError("isolation", f"one of {known}", name) from None

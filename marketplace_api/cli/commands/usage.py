@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from contracts.protocol.amounts import format_tokens
 from contracts.protocol.wire import to_hex, to_wire
 from marketplace_api.cli.commands.leases import LeaseId
 from marketplace_api.cli.following import Follower, sign_until_done
-from marketplace_api.cli.money import format_tokens
 from marketplace_api.cli.output import AsJson, emit_json, print_fields
 from marketplace_api.cli.story import Story
 from marketplace_api.cli.tables import print_table, shown_time

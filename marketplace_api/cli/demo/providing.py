@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.protocol.amounts import format_tokens
 from marketplace_api.cli.demo.processes import Actor, Json, number, text
-from marketplace_api.cli.money import format_tokens
 from marketplace_api.cli.stack.home import Home
 from marketplace_api.cli.stack.state import register_process
 
@@ -37,7 +37,12 @@ def enrol(provider: Actor, stack: Home) -> Enrolled:
     wallet = text(provider.run("agent", "init"), "owner")
     provider.run("faucet", format_tokens(BOND))
     enrolled = provider.run(
-        "agent", "enrol", "--bond", str(BOND), "--receipt-interval", str(RECEIPT_INTERVAL_S)
+        "agent",
+        "enrol",
+        "--bond",
+        format_tokens(BOND),
+        "--receipt-interval",
+        str(RECEIPT_INTERVAL_S),
     )
     started = provider.run("agent", "start", "--detach")
     # So that `gpubourse down` ends the agent too, before the servers that it talks to.

@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from contracts.protocol.amounts import format_tokens
 from marketplace_api.cli.demo.books import Books, Holdings
 from marketplace_api.cli.demo.flow import Outcome
 from marketplace_api.cli.demo.processes import Journal, number
-from marketplace_api.cli.money import format_tokens
 from marketplace_api.client.answers import gpu_hours_text
 
 REPORTS = Path("reports")

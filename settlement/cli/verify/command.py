@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from contracts.protocol.amounts import format_tokens
 from contracts.protocol.errors import ProtocolError
-from marketplace_api.cli.money import format_tokens
 from marketplace_api.cli.output import emit_json
 from marketplace_api.cli.problems import ExitCode
 from marketplace_api.cli.profile import Profile

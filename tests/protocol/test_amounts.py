@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.protocol.amounts import format_tokens, parse_duration, parse_tokens
 from contracts.protocol.errors import ProtocolError
-from marketplace_api.cli.money import format_tokens, parse_duration, parse_tokens
 
 
 @pytest.mark.parametrize(
