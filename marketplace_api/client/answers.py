@@ -177,6 +177,7 @@ class Order:
     nonce: int | None = None
     lease: str | None = None
     """What a bid became."""
+    acknowledgement: SignedAcknowledgement | None = None
 
     @property
     def is_open(self) -> bool:
