@@ -32,6 +32,12 @@ def bid(
     device_class: DeviceClass = DEFAULT_CLASS,
     milli: Annotated[int, typer.Option(help="Thousandths of a device.")] = 1000,
     isolation: Annotated[str, typer.Option(help="Weakest fence that will do.")] = "any",
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Only this provider; may be repeated.")
+    ] = None,
+    deny: Annotated[
+        list[str] | None, typer.Option(help="Not this provider; may be repeated.")
+    ] = None,
     start: Annotated[int | None, typer.Option(help="Unix time; default now.")] = None,
     immediate: Annotated[bool, typer.Option(help="Take what is there or nothing.")] = False,
     run: Annotated[Path | None, typer.Option(help="Python script to run in the lease.")] = None,
@@ -57,6 +63,8 @@ def bid(
         min_isolation=parse_isolation(isolation),
         start=start,
         immediate=immediate,
+        allow=tuple(allow or ()),
+        deny=tuple(deny or ()),
     )
     plan = BidPlan(
         wish=wish,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,9 +62,10 @@ def prepare(buyer: Actor) -> str:
     return wallet
 
 
-def buy(buyer: Actor, tell: Callable[[Json], None]) -> Watched:
+def buy(buyer: Actor, tell: Callable[[Json], None], allow: Sequence[str] = ()) -> Watched:
     """Bid, follow the job, counter-sign: one command, its events read as they come."""
     watched = Watched()
+    only = [part for provider in allow for part in ("--allow", provider)]
     events = buyer.events(
         "bid",
         "--class", DEVICE_CLASS,
@@ -77,6 +78,7 @@ def buy(buyer: Actor, tell: Callable[[Json], None]) -> Watched:
         "--follow",
         "--sign-key", buyer.home / "keys" / "delegate.key",
         "--yes",
+        *only,
     )  # fmt: skip
     for event in events:
         _note(watched, event)

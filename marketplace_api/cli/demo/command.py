@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from marketplace_api.cli.demo.flow import Outcome, play, stack
+from marketplace_api.cli.demo.flow import Outcome, play, stage
 from marketplace_api.cli.demo.processes import DemoError, Journal
 from marketplace_api.cli.demo.report import (
     DEMO_TARGET_S,
@@ -40,9 +40,9 @@ def demo(
     say = _teller(began, quiet=as_json)
     home = Profile.load().home
     try:
-        with stack(home, journal, keep=keep) as (operator, urls):
+        with stage(home, journal, keep=keep) as (cast, urls):
             say(f"stack is up: API {urls.api}, chain {urls.rpc}")
-            outcome = play(operator, urls, say, statement_offset)
+            outcome = play(cast, urls, say, statement_offset)
             demo_s = time.monotonic() - began
     except DemoError as error:
         refuse("demo-failed", str(error))

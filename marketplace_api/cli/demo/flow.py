@@ -48,21 +48,25 @@ class Outcome:
 
 
 @contextmanager
-def stack(home: Path, journal: Journal, *, keep: bool) -> Iterator[tuple[Actor, Urls]]:
-    """The running stack; what we started is ended, unless it shall stay."""
+def stage(home: Path, journal: Journal, *, keep: bool) -> Iterator[tuple[Cast, Urls]]:
+    """The running stack and its cast; what we started is ended, unless it shall stay."""
     operator = operator_of(home, journal)
     was_up = bool(_running(operator))
+    cast: Cast | None = None
     try:
         rows = operator.run_list("up")
-        yield operator, Urls(_url(rows, "api"), _url(rows, "ganache"))
+        urls = Urls(_url(rows, "api"), _url(rows, "ganache"))
+        cast = gather(operator, urls.api, urls.rpc)
+        yield cast, urls
     finally:
         if not keep and not was_up:
             operator.run("down")
+        elif not keep and cast is not None:
+            _dismiss(cast)
 
 
-def play(operator: Actor, urls: Urls, say: Say, statement_offset: int) -> Outcome:
+def play(cast: Cast, urls: Urls, say: Say, statement_offset: int) -> Outcome:
     """All steps, in the order of an order's life."""
-    cast = gather(operator, urls.api, urls.rpc)
     wallets, asks = _arrive(cast, say)
     try:
         traded = _trade(cast, wallets, say)
@@ -107,7 +111,7 @@ def _arrive(cast: Cast, say: Say) -> tuple[Mapping[str, str], Sequence[providing
 def _trade(cast: Cast, wallets: Mapping[str, str], say: Say) -> _Traded:
     before = read_all(cast.buyer, wallets)
     say(f"buyer bids for {buying.MILLI} milli x {buying.DURATION} at most {buying.MAX_PRICE}")
-    watched, during = _buy(cast.buyer, say)
+    watched, during = _buy(cast.buyer, say, _only_ours(cast, wallets, say))
     lease = cast.buyer.run(
         "lease", "show", watched.lease, "--wait-for", "closed", "--timeout", _CLOSED_WITHIN
     )
@@ -115,7 +119,17 @@ def _trade(cast: Cast, wallets: Mapping[str, str], say: Say) -> _Traded:
     return _Traded(wallets, watched, lease, before, during, read_all(cast.buyer, wallets))
 
 
-def _buy(buyer: Actor, say: Say) -> tuple[buying.Watched, Holdings]:
+def _only_ours(cast: Cast, wallets: Mapping[str, str], say: Say) -> tuple[str, ...]:
+    """On a bourse that has other sellers the bid names ours, else the demo would test theirs."""
+    ours = tuple(wallets[actor.name] for actor in cast.providers)
+    offers = cast.buyer.run_list("book", "--class", providing.DEVICE_CLASS)
+    if all(offer["seller"] in ours for offer in offers):
+        return ()
+    say("others sell here too: the bid allows the providers of this demo only")
+    return ours
+
+
+def _buy(buyer: Actor, say: Say, allow: tuple[str, ...]) -> tuple[buying.Watched, Holdings]:
     """While the job runs the buyer looks at the units that the fill minted."""
     look: list[Future[Json]] = []
     lines = _Lines(say)
@@ -129,7 +143,7 @@ def _buy(buyer: Actor, say: Say) -> tuple[buying.Watched, Holdings]:
             else:
                 say(f"  {_shown(event)}")
 
-        watched = buying.buy(buyer, tell)
+        watched = buying.buy(buyer, tell, allow)
         if not look:
             raise DemoError("the job printed nothing that the buyer received")
         return watched, Holdings.of(look[0].result())
@@ -165,6 +179,12 @@ def _cancel(provider: Actor, digest: str) -> None:
     # Where nobody answers any more, the error that ended the demo is the one to show.
     with suppress(DemoError):
         provider.run("cancel", digest)
+
+
+def _dismiss(cast: Cast) -> None:
+    """The stack was there before us and stays; our agents go."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda actor: actor.run("agent", "stop", allow=(0, 1)), cast.providers))
 
 
 def _settle_up(

@@ -147,6 +147,17 @@ def test_bid__bad_option__is_named_and_nothing_is_sent(
     assert api.orders == []
 
 
+def test_bid__allow_and_deny__are_signed(run: Run, api: FakeApi):
+    """Whom the matcher may pair is the buyer's word, not the operator's."""
+    allowed, denied = Signer(b"\x04" * 32).address, Signer(b"\x05" * 32).address
+    assert run(*BID, "--allow", allowed, "--deny", denied, "--yes", "--json").code == 0
+    (bid,) = api.orders
+    assert isinstance(bid, Bid)
+    assert (bid.constraints.allow, bid.constraints.deny) == ((allowed,), (denied,))
+    bad = run(*BID, "--allow", allowed.lower(), "--yes", "--json")
+    assert (bad.code, bad.json["error"]["field"]) == (1, "allow[0]")
+
+
 def test_bid__missing_option__is_a_usage_error(run: Run):
     """Exit code 2."""
     assert run("bid", "--yes").code == 2
