@@ -336,7 +336,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         if (units > source.units()) revert ERC1155InsufficientBalance(from, source.units(), units, series);
         if (units == 0) return;
         uint256 start = series.start();
-        if (block.timestamp + FREEZE > start) revert TransfersFrozen(start - FREEZE, block.timestamp);
+        if (block.timestamp + FREEZE >= start) revert TransfersFrozen(start - FREEZE, block.timestamp);
         uint256 gpuMs = units * Units.LOT;
         uint256 stepGpuMs = series.step() * series.duration();
         if (gpuMs % stepGpuMs != 0) revert NotWholeSteps(gpuMs, stepGpuMs);
@@ -368,7 +368,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     /// @inheritdoc IGpuMarket
     function isDelegate(address account, address key) public view returns (bool) {
         if (key == address(0)) return false;
-        return key == delegateOf(account) || block.timestamp <= _replacedUntil[account][key];
+        return key == account || key == _delegates[account] || block.timestamp <= _replacedUntil[account][key];
     }
 
     /// @inheritdoc IGpuMarket

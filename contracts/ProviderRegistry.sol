@@ -129,7 +129,10 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         if (msg.sender != provider && block.timestamp < state.expiry) revert NotRemovable(device, state.expiry);
         Capacity storage capacity = _capacity[provider][deviceClass];
         uint256 lanes = capacity.lanes - Units.WHOLE_MILLI / capacity.laneMilli;
-        uint256 sold = peakLanes(provider, deviceClass, uint40(block.timestamp), capacity.lastSoldEnd);
+        // From the first second of the running hour: until that is over, `close` may give it back, and must find
+        // lanes of the size that it was charged in.
+        uint40 hour = uint40((block.timestamp / 1 hours) * 1 hours);
+        uint256 sold = peakLanes(provider, deviceClass, hour, capacity.lastSoldEnd);
         if (lanes < sold) revert HoursSold(lanes, sold);
 
         if (state.parent != 0) --_devices[state.parent].slices;
@@ -277,7 +280,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         (address provider, bytes32 deviceClass) = (stored.provider, stored.deviceClass);
         uint256 running = start > block.timestamp ? start : block.timestamp;
         (uint256 from, uint256 to) = Lanes.hoursOf(running, end);
-        // No lane changes its size while hours of it are sold, so this is what was charged.
+        // No lane changes its size before the last sold hour is over, so this is what was charged.
         uint256 lanes = milli / _capacity[provider][deviceClass].laneMilli;
         _calendar[provider][deviceClass].free(from, to, lanes);
     }

@@ -163,7 +163,7 @@ interface IGpuMarket {
 
     function withdraw(address to, uint256 amount) external;
 
-    /// @notice Name the key that counter-signs usage for the caller; zero for the caller itself. The replaced key
+    /// @notice Name a key that counter-signs usage beside the caller; zero for none. The replaced key
     /// still counts for `REDEEM_GRACE`, so that a signed voucher cannot be voided by changing the key.
     function setDelegate(address delegate) external;
 
@@ -220,7 +220,8 @@ interface IGpuMarket {
     /// @notice The key that counter-signs for the account: its delegate, or the account itself.
     function delegateOf(address account) external view returns (address);
 
-    /// @notice Whether `key` counter-signs for the account, or did until less than `REDEEM_GRACE` ago.
+    /// @notice Whether `key` counter-signs for the account, or did until less than `REDEEM_GRACE` ago. The account
+    /// itself always does: it is its money, and a provider must not work unpaid for a wallet that signs with it.
     function isDelegate(address account, address key) external view returns (bool);
 
     function positionOf(uint256 series, address holder) external view returns (PositionState memory);

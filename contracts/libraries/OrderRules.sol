@@ -65,7 +65,8 @@ library OrderRules {
     }
 
     function _bidFields(Bid calldata bid) private view returns (bytes4) {
-        if (bid.maxFills > 1 || bid.arbiterSet != 0 || bid.minSlaCreditBps != 0 || bid.minNotice != 0) {
+        if (bid.maxFills > 1 || bid.arbiterSet != 0) return IGpuMarket.NotSupported.selector;
+        if (bid.minSlaCreditBps != 0 || bid.interruptible || bid.minNotice != 0) {
             return IGpuMarket.NotSupported.selector;
         }
         return _validity(bid.validFrom, bid.deadline, bid.filler);

@@ -58,7 +58,7 @@ def check_ask(ask: Ask, now: int, rules: OrderRules) -> None:
 
 def check_bid(bid: Bid, now: int, rules: OrderRules) -> None:
     """Refuse a bid that no fill could ever satisfy; raises ``ProtocolError``."""
-    _refuse_unserved(bid, "arbiter_set", "min_sla_credit_bps", "min_notice")
+    _refuse_unserved(bid, "arbiter_set", "min_sla_credit_bps", "interruptible", "min_notice")
     _check_bid_constraints(bid.constraints)
     if bid.max_fills > 1:
         raise NotSupportedError("max_fills", bid.max_fills)

@@ -106,7 +106,13 @@ def test_check_ask__a_field_not_served__is_refused(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("arbiter_set", 1), ("min_sla_credit_bps", 1), ("min_notice", 1), ("max_fills", 2)],
+    [
+        ("arbiter_set", 1),
+        ("min_sla_credit_bps", 1),
+        ("interruptible", True),
+        ("min_notice", 1),
+        ("max_fills", 2),
+    ],
 )
 def test_check_bid__a_field_not_served__is_refused(field: str, value: int) -> None:
     with pytest.raises(NotSupportedError) as caught:

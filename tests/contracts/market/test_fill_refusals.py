@@ -83,6 +83,7 @@ BID_CASES = {
     "arbiter_set": Case("NotSupported", bid={"arbiter_set": 1}),
     "sla_credit": Case("NotSupported", bid={"min_sla_credit_bps": 1}),
     "notice": Case("NotSupported", bid={"min_notice": 1}),
+    "interruption": Case("NotSupported", bid={"interruptible": True}),
     "price_zero": Case("PriceOffTick", ask={"price_per_gpu_hour": 0}, fill={"price": 0}),
     "price_off_tick": Case(
         "PriceOffTick", ask={"price_per_gpu_hour": PRICE + 1}, fill={"price": PRICE + 1}

@@ -160,16 +160,23 @@ class TestHolderSignature:
             signature = bourse.keys["buyer"].sign(voucher, domain)
             refused(bourse, series, (calldata, signature, b""), "BadSignature")
 
-    def test_redeem__delegate_set__counts_and_replaced_for_grace(self, running: Any) -> None:
+    def test_redeem__delegate_set__counts_beside_the_holder(self, running: Any) -> None:
         bourse, series, _ = running
         bourse.market.setDelegate(bourse.address("delegate"), bourse.sends("buyer"))
-        by_delegate = bourse.signed(bourse.voucher(series, 1), by="delegate")
-        by_holder_within_grace = bourse.signed(bourse.voucher(series, 2))
-        assert bourse.redeem(by_delegate, by_holder_within_grace).reasons == (OK, OK)
         chain.mine(timestamp=chain.time() + REDEEM_GRACE + 5)
-        refused(bourse, series, bourse.signed(bourse.voucher(series, 3)), "BadSignature")
-        late = bourse.signed(bourse.voucher(series, 3), by="delegate")
-        assert bourse.redeem(late).reasons == (OK,)
+        by_delegate = bourse.signed(bourse.voucher(series, 1), by="delegate")
+        by_holder = bourse.signed(bourse.voucher(series, 2))
+        assert bourse.redeem(by_delegate, by_holder).reasons == (OK, OK)
+
+    def test_redeem__delegate_replaced__counts_for_grace_only(self, running: Any) -> None:
+        bourse, series, _ = running
+        bourse.market.setDelegate(bourse.address("delegate"), bourse.sends("buyer"))
+        bourse.market.setDelegate(bourse.address("rival"), bourse.sends("buyer"))
+        within = bourse.signed(bourse.voucher(series, 1), by="delegate")
+        assert bourse.redeem(within).reasons == (OK,)
+        chain.mine(timestamp=chain.time() + REDEEM_GRACE + 5)
+        late = bourse.signed(bourse.voucher(series, 2), by="delegate")
+        refused(bourse, series, late, "BadSignature")
 
 
 class TestFinal:

@@ -237,6 +237,21 @@ class TestRemove:
         chain.mine(timestamp=start + HOUR)
         bourse.registry.removeDevice(device_hash("GPU-1"), owner)
 
+    def test_remove__all_in_the_hour_of_an_unclosed_lease__refused_until_it_is_over(
+        self, bourse: Bourse
+    ) -> None:
+        """Otherwise lanes of another size would be given back, and hours be sold twice."""
+        start = bourse.next_hour(2)
+        bourse.lease(start=start, duration=1800, milli=1000)
+        owner = bourse.sends("provider")
+        for i in range(3):
+            bourse.registry.removeDevice(device_hash(f"GPU-{i}"), owner)
+        chain.mine(timestamp=start + 1800 + 60)
+        with reverts("HoursSold", 0, 1):
+            bourse.registry.removeDevice(device_hash("GPU-3"), owner)
+        chain.mine(timestamp=start + HOUR)
+        bourse.registry.removeDevice(device_hash("GPU-3"), owner)
+
     def test_remove__by_stranger__after_expiry_only(self, bourse: Bourse) -> None:
         device = device_hash("GPU-0")
         expiry = bourse.registry.deviceOf(device)[1]
