@@ -35,6 +35,17 @@ Home = Annotated[
     typer.Option("--home", envvar="AGENT_HOME", help="The agent's folder: keys, journal, jobs."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Bond = Annotated[str, typer.Option(help="Tokens to hold as the bond, e.g. 1000.00.")]
+DeviceClass = Annotated[
+    str | None, typer.Option(help="Class to register terms for; default: of our devices.")
+]
+IsolationName = Annotated[
+    str, typer.Option(help="How a share is fenced: timeslice, mps, mig, device or host.")
+]
+Step = Annotated[int, typer.Option(min=1, max=1000, help="Smallest milli sold.")]
+ReservationFee = Annotated[int, typer.Option(min=0, max=5000)]
+ReceiptInterval = Annotated[int, typer.Option(min=1, help="Seconds between receipts.")]
+UnsignedIntervals = Annotated[int, typer.Option(min=1, help="Unsigned receipts to work on for.")]
 DEFAULT_HOME = Path("~/.gpubourse/agent")
 
 
@@ -67,19 +78,13 @@ def init(
 @app.command()
 def enrol(
     home: Home = DEFAULT_HOME,
-    bond: Annotated[str, typer.Option(help="Tokens to hold as the bond, e.g. 1000.00.")] = "0",
-    device_class: Annotated[
-        str | None, typer.Option(help="Class to register terms for; default: of our devices.")
-    ] = None,
-    isolation: Annotated[
-        str, typer.Option(help="How a share is fenced: timeslice, mps, mig, device or host.")
-    ] = "device",
-    step: Annotated[int, typer.Option(min=1, max=1000, help="Smallest milli sold.")] = 1000,
-    reservation_fee_bps: Annotated[int, typer.Option(min=0, max=5000)] = 0,
-    receipt_interval: Annotated[int, typer.Option(min=1, help="Seconds between receipts.")] = 10,
-    unsigned_intervals: Annotated[
-        int, typer.Option(min=1, help="Unsigned receipts to work on for.")
-    ] = 3,
+    bond: Bond = "0",
+    device_class: DeviceClass = None,
+    isolation: IsolationName = "device",
+    step: Step = 1000,
+    reservation_fee_bps: ReservationFee = 0,
+    receipt_interval: ReceiptInterval = 10,
+    unsigned_intervals: UnsignedIntervals = 3,
     as_json: Json = False,
 ) -> None:
     """Register on chain as a provider, pay in the bond, register terms; safe to run again."""
@@ -88,30 +93,19 @@ def enrol(
 
     with _refusals(as_json=as_json):
         settings, agent_home = AgentSettings(), AgentHome.at(home)
-        seed = agent_home.agent().address
-        wishes = [
-            TermsWish(
-                name,
-                parse_isolation(isolation),
-                step,
-                reservation_fee_bps,
-                receipt_interval,
-                unsigned_intervals,
-            )
-            for name in ([device_class] if device_class else _classes(settings, seed))
-        ]
-        enrolment = _enrol(
-            agent_home, settings, wishes, parse_tokens(bond, "bond"), _say(as_json=as_json)
-        )
-        _print(
-            {
-                "provider": enrolment.provider,
-                "agent": seed,
-                "terms": list(enrolment.terms),
-                "device_classes": [wish.device_class for wish in wishes],
-            },
-            as_json=as_json,
-        )
+        seed, fence = agent_home.agent().address, parse_isolation(isolation)
+        classes = [device_class] if device_class else _classes(settings, seed)
+        rest = (fence, step, reservation_fee_bps, receipt_interval, unsigned_intervals)
+        wishes = [TermsWish(name, *rest) for name in classes]
+        held = parse_tokens(bond, "bond")
+        enrolment = _enrol(agent_home, settings, wishes, held, _say(as_json=as_json))
+        shown: dict[str, object] = {
+            "provider": enrolment.provider,
+            "agent": seed,
+            "terms": list(enrolment.terms),
+            "device_classes": classes,
+        }
+        _print(shown, as_json=as_json)
 
 
 @app.command()
@@ -261,4 +255,25 @@ def _print(data: dict[str, object], *, as_json: bool) -> None:
         print(json.dumps(data))
         return
     for name, value in data.items():
-        print(f"{name.replace('_', ' ')}: {value}")
+        title = name.replace("_", " ")
+        if not isinstance(value, list):
+            print(f"{title}: {value}")
+            continue
+        print(f"{title}:" if value else f"{title}: none")
+        for item in value:
+            print(f"  {_line(item)}")
+
+
+def _line(item: object) -> str:
+    """One entry of a list: its values side by side; what is not there is left out."""
+    if not isinstance(item, dict):
+        return str(item)
+    words = []
+    for name, value in item.items():
+        if isinstance(value, bool):
+            words.append(name if value else f"not {name}")
+        elif isinstance(value, list):
+            words += [f"{name} {', '.join(map(str, value))}"] if value else []
+        elif value is not None:
+            words.append(str(value))
+    return "  ".join(words)

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -70,19 +71,31 @@ class Courier:
     ) -> None:
         while not self._stop.is_set():
             try:
-                call()
+                self._attempt(call)
             except ApiUnreachableError as error:
                 self._log.warning("delivery.postponed", what=what, error=str(error))
                 self._stop.wait(_AGAIN_S)
             except ApiRefusedError as error:
                 self._log.warning("delivery.refused", what=what, code=error.code, error=str(error))
-                refused(error)
+                self._quietly(partial(refused, error))
                 return
             else:
                 return
+
+    def _attempt(self, call: Delivery) -> None:
+        """A bug in one delivery counts as its refusal: those behind it still have to arrive."""
+        try:
+            call()
+        except (ApiUnreachableError, ApiRefusedError):
+            raise
+        except Exception as error:
+            self._log.exception("delivery.crashed", kind=type(error).__name__)
+            raise ApiRefusedError(0, "not-sent", type(error).__name__) from error
 
     def _quietly(self, call: Delivery) -> None:
         try:
             call()
         except (ApiUnreachableError, ApiRefusedError) as error:
             self._log.debug("courier.idle_failed", error=str(error))
+        except Exception as error:  # noqa: BLE001 - the next delivery must still go out
+            self._log.exception("courier.crashed", kind=type(error).__name__)

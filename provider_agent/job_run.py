@@ -16,7 +16,7 @@ from provider_agent.answers import JobAnswer
 from provider_agent.courier import Courier
 from provider_agent.gpu.backend import Device, Sample
 from provider_agent.gpu.nodes import device_nodes
-from provider_agent.journal import JobEnded, JobStarted
+from provider_agent.journal import JobEnded, JobStarted, JournalError
 from provider_agent.log_shipping import LogShipper
 from provider_agent.metering import SAMPLE_S, Meter
 from provider_agent.runner.driver import ExitReport, Sandbox, SandboxError
@@ -25,6 +25,8 @@ from provider_agent.workshop import Workshop
 
 log = structlog.get_logger()
 _LAST_LOG_S = 15.0
+_STOP_S = 10.0
+"""How long a killed job may take to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,15 @@ class JobRun:
             return self._never_ran(JobStatus.FAILED, error)
         except (SandboxError, ApiUnreachableError) as error:
             return self._never_ran(JobStatus.LOST, error)
+        except Exception as error:  # noqa: BLE001 - the holder must hear of the end
+            return self._crashed(error)
         try:
             return self._contained(sandbox, shipper)
+        except JournalError:
+            sandbox.destroy()
+            raise
+        except Exception as error:  # noqa: BLE001 - the holder must hear of the end
+            return self._recover(error, sandbox, shipper)
         except BaseException:
             sandbox.destroy()
             raise
@@ -86,8 +95,10 @@ class JobRun:
         except SandboxError as error:
             sandbox.destroy()
             return self._never_ran(JobStatus.LOST, error)
+        except Exception as error:  # noqa: BLE001 - the holder must hear of the end
+            sandbox.destroy()
+            return self._crashed(error)
         self._log.info("job.started")
-        tools.meter.begin()
         shipper.start(sandbox.logs)
         client = tools.shop.client
 
@@ -96,6 +107,7 @@ class JobRun:
             shipper.ready()
 
         tools.courier.put("running", running, lambda _error: shipper.ready())
+        tools.meter.begin()
         report = self._watch(sandbox)
         tools.meter.end(self.id, report.usage)
         return self._ended(report, sandbox, shipper)
@@ -146,6 +158,38 @@ class JobRun:
 
         tools.courier.put(status.value, deliver, refused)
         return status
+
+    def _recover(self, error: Exception, sandbox: Sandbox, shipper: LogShipper) -> JobStatus:
+        """A bug of ours while the job ran: end it and tell its end as of any other job."""
+        self._log.exception("job.crashed", kind=type(error).__name__)
+        meter = self._tools.meter
+        try:
+            sandbox.stop(ExitReason.KILLED)
+            report = sandbox.wait(_STOP_S)
+            with suppress(Exception):
+                meter.end(self.id, sandbox.stats())
+            if report is not None:
+                return self._ended(report, sandbox, shipper)
+        except JournalError:
+            sandbox.destroy()
+            raise
+        except Exception as second:  # noqa: BLE001 - the holder must hear of the end
+            self._log.exception("job.not_recovered", kind=type(second).__name__)
+        meter.pause()
+        with suppress(OSError):
+            sandbox.destroy()
+        return self._lost()
+
+    def _crashed(self, error: Exception) -> JobStatus:
+        """A bug of ours before it ran; what went wrong is in our log, not in the holder's."""
+        self._log.exception("job.crashed", kind=type(error).__name__)
+        return self._never_ran(JobStatus.LOST, SandboxError("an error inside the agent"))
+
+    def _lost(self) -> JobStatus:
+        tools = self._tools
+        tools.shop.journal.append(JobEnded(tools.lease, self.id, JobStatus.LOST, None))
+        self._tell(JobStatus.LOST)
+        return JobStatus.LOST
 
     def _never_ran(self, status: JobStatus, error: Exception) -> JobStatus:
         tools = self._tools

@@ -25,6 +25,7 @@ from provider_agent.home import AgentHome
 from provider_agent.inventory import DevicePool
 from provider_agent.journal import Journal, JournalError
 from provider_agent.metering import SystemClock
+from provider_agent.registration import registered
 from provider_agent.runner.bubblewrap import BubblewrapDriver
 from provider_agent.runner.driver import SandboxUnavailableError
 from provider_agent.settings import AgentSettings
@@ -58,6 +59,8 @@ def run_agent(home: AgentHome, settings: AgentSettings) -> None:
             signal.signal(number, lambda _number, _frame: daemon.stop())
         process.write_pid_file(home)
         stack.callback(process.remove_pid_file, home)
+        if settings.gpubourse_home is not None:
+            stack.enter_context(registered(settings.gpubourse_home, home, shop.agent.address))
         log.info("agent.started", provider=shop.enrolment.provider, agent=shop.agent.address)
         daemon.run()
         log.info("agent.stopped")

@@ -170,7 +170,13 @@ class Meter:
 
     def end(self, job: str, usage: Usage) -> None:
         """The job has ended: one last sample, and time stands still."""
-        self.sample(job, usage)
+        try:
+            self.sample(job, usage)
+        finally:
+            self.pause()
+
+    def pause(self) -> None:
+        """No job runs: time stands still."""
         self._last_tick = None
 
     def drain(self) -> Measured:

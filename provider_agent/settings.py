@@ -34,6 +34,8 @@ class AgentSettings(BaseSettings):
     """Where the contracts stand; without one they are taken from the API at enrolment and kept."""
     confirmations: int = Field(default=1, ge=1)
     """Blocks that must hold a lease before work begins; 1 is the block of the fill itself."""
+    gpubourse_home: Path | None = None
+    """Folder of the stack on this machine, whose `status` and `down` then know the agent."""
     gpu_backend: BackendChoice = BackendChoice.AUTO
     simulated_devices: int = Field(default=1, ge=1, le=64)
     simulated_name: str = DEFAULT_NAME

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
 from contracts.protocol.lifecycle import ExitReason, JobStatus
 from provider_agent.answers import JobAnswer, Work
 from provider_agent.chain import ChainUnreachableError
+from provider_agent.courier import Courier
 from provider_agent.gpu.backend import Device
 from provider_agent.job_run import JobRun, JobTools
 from provider_agent.journal import JobEnded, JournalError, LeaseFinished
@@ -54,6 +56,7 @@ class LeaseWorker(threading.Thread):
         self._running: JobRun | None = None
         self._stop_at: float | None = None
         self._issued_at = 0.0
+        self._is_broken = False
         self.failure: JournalError | None = None
 
     # ------------------------------------------------------------------ from other threads
@@ -83,9 +86,11 @@ class LeaseWorker(threading.Thread):
     def run(self) -> None:
         """Serve until the lease is settled, over or the agent stops."""
         try:
-            history = self._history or self._confirm()
-            if history is not None:
-                self._serve(history)
+            with self._guarded():
+                history = self._history or self._confirm()
+                if history is not None:
+                    self._serve(history)
+            self._abandon()
         except JournalError as error:
             self._log.critical("lease.abandoned", error=str(error))
             self.failure = error
@@ -127,11 +132,13 @@ class LeaseWorker(threading.Thread):
             history, shop.enrolment.place, shop.agent, shop.journal, shop.client, shop.chain
         )
         desk.courier.start()
-        self._bury(history, desk)
-        devices = self._take_devices(lease)
+        devices: tuple[Device, ...] = ()
         try:
-            if devices:
-                self._work(history, desk, devices)
+            with self._guarded():
+                self._bury(history, desk)
+                devices = self._take_devices(lease)
+                if devices:
+                    self._work(history, desk, devices)
             self._settle(desk)
         finally:
             shop.pool.give_back(devices, lease.milli)
@@ -188,7 +195,7 @@ class LeaseWorker(threading.Thread):
         while clock.wall() < lease.start and not self._is_stopping:
             self._pause()
         self._issued_at = idle_since = clock.monotonic()
-        while not self._is_over(lease.end) and not (desk.is_final or desk.refused):
+        while not (self._is_over(lease.end) or self._is_broken or desk.is_final or desk.refused):
             job = self._next_job(desk)
             if job is not None:
                 self._run_one(JobRun(job, tools))
@@ -231,7 +238,11 @@ class LeaseWorker(threading.Thread):
         since = clock.monotonic() - self._issued_at
         # This is called once a second or so: what is due within half of it is due now.
         if since >= lease.receipt_interval - SAMPLE_S / 2 and meter.has_unreported:
-            self._issue(desk, meter, devices, is_final=False)
+            with self._guarded():
+                self._issue(desk, meter, devices, is_final=False)
+        if self._is_broken:
+            # Without receipts nothing is paid: the job ends and is told as lost, not forgotten.
+            return ExitReason.KILLED
         grace = min(_SIGNING_S, lease.receipt_interval)
         unsigned = desk.unsigned_before(clock.monotonic() - grace)
         is_unsigned = unsigned >= lease.unsigned_intervals
@@ -254,7 +265,7 @@ class LeaseWorker(threading.Thread):
     def _close(self, desk: ReceiptDesk, meter: Meter, devices: tuple[Device, ...]) -> None:
         """The final receipt; none where nothing was ever used, or the agent only pauses."""
         used = desk.last is not None or meter.has_unreported
-        if not used or desk.is_final or desk.refused:
+        if not used or self._is_broken or desk.is_final or desk.refused:
             return
         is_final = not self._is_stopping or self._shop.clock.wall() >= desk.lease.end
         if is_final or meter.has_unreported:
@@ -263,28 +274,55 @@ class LeaseWorker(threading.Thread):
     def _settle(self, desk: ReceiptDesk) -> None:
         """Wait for the last counter-signature; then nothing is left to do for this lease."""
         lease, clock = desk.lease, self._shop.clock
-        while desk.last is not None and not desk.is_settled:
+        unpaid_until = lease.end + (_SETTLE_S if desk.last is not None else 0)
+        while self._is_broken or (desk.last is not None and not desk.is_settled):
             if self._is_stopping:
                 # What is not delivered is in the journal: the next start goes on from there.
                 desk.courier.drain(self._shop.settings.stop_grace_s)
                 return
-            if clock.wall() >= lease.end + _SETTLE_S:
+            if clock.wall() >= unpaid_until:
                 self._log.warning("lease.unsigned", unsigned=desk.unsigned)
                 break
-            self._turn_away(desk)
+            self._turn_away(desk.courier)
             self._pause()
+        if not self._is_stopping:
+            self._turn_away(desk.courier)
         desk.courier.drain(self._shop.settings.stop_grace_s)
         if desk.last is not None or clock.wall() >= lease.end:
             self._shop.journal.append(LeaseFinished(lease.id))
             self._log.info("lease.finished")
 
-    def _turn_away(self, desk: ReceiptDesk) -> None:
+    def _abandon(self) -> None:
+        """Where the lease cannot be served for a bug of ours, none of its jobs waits for ever."""
+        found = self._history.lease if self._history else self._offer
+        if not self._is_broken or found is None:
+            return
+        courier = Courier(self.lease_id, lambda: None)
+        courier.start()
+        while not self._is_over(found.end):
+            self._turn_away(courier)
+            self._pause()
+        courier.drain(self._shop.settings.stop_grace_s)
+        courier.close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """An error that nobody foresaw ends the work on this lease, never its thread."""
+        try:
+            yield
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - jobs must still be told as lost
+            self._is_broken = True
+            self._log.exception("lease.crashed", kind=type(error).__name__)
+
+    def _turn_away(self, courier: Courier) -> None:
         """Jobs that come after the final receipt cannot be paid for."""
         post = self._shop.client.post_status
         with self._lock:
             late, self._jobs = list(self._jobs), deque()
         for job in late:
-            desk.courier.put("late", _telling(post, job.id, JobStatus.LOST))
+            courier.put("late", _telling(post, job.id, JobStatus.LOST))
 
     @property
     def _is_stopping(self) -> bool:

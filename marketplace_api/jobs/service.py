@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from uuid import UUID
 
 import structlog
@@ -42,8 +43,9 @@ def submit(
             "too-many-jobs", "lease.jobs", f"fewer than {OPEN_JOBS_MAX} open", OPEN_JOBS_MAX
         )
     paths = [item.path for item in request.inputs]
-    if len(set(paths)) < len(paths):
-        raise ProtocolError("inputs.path", "each path once", sorted(paths))
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    if len(set(paths)) < len(paths) or folders & set(paths):
+        raise ProtocolError("inputs.path", "each path once, and no file as a folder", sorted(paths))
     digests = [item.sha256 for item in request.inputs]
     blobs.require_owned(session, wallet, "inputs.sha256", digests)
     job = Job(

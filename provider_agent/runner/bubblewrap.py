@@ -60,7 +60,11 @@ class BubblewrapDriver:
         tools = self._tools()
         folder = self._folder / spec.job
         shutil.rmtree(folder, ignore_errors=True)
-        _stage(spec, blobs, folder / "inputs")
+        try:
+            _stage(spec, blobs, folder / "inputs")
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         frame = Frame(
             bwrap=tools.bwrap,
             filter=tools.filter,

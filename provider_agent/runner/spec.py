@@ -88,12 +88,16 @@ def _check_argv(argv: tuple[str, ...]) -> None:
 def _check_inputs(inputs: tuple[InputFile, ...]) -> None:
     if len(inputs) > MAX_INPUTS:
         raise ProtocolError("inputs", f"at most {MAX_INPUTS}", len(inputs))
-    seen: set[tuple[str, ...]] = set()
+    files: set[tuple[str, ...]] = set()
+    folders: set[tuple[str, ...]] = set()
     for item in inputs:
         parts = input_parts(item.path)
-        if any(parts[:n] in seen for n in range(1, len(parts) + 1)):
+        parents = {parts[:n] for n in range(1, len(parts))}
+        # In either order: `a` after `a/b` is as impossible as `a/b` after `a`.
+        if parts in files | folders or parents & files:
             raise ProtocolError("inputs.path", "each path once, and no file as a folder", item.path)
-        seen.add(parts)
+        files.add(parts)
+        folders |= parents
 
 
 def _within(field: str, value: int, least: int, most: int) -> None:

@@ -25,6 +25,17 @@ from marketplace_api.cli.tables import print_table
 from marketplace_api.cli.wallet import next_slot, open_desk
 from marketplace_api.client import Supply, Wish, new_ask, sign_order
 
+Providers = Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")]
+Others = Annotated[list[str] | None, typer.Option(help="Not this provider; may be repeated.")]
+Script = Annotated[Path | None, typer.Option(help="Python script to run in the lease.")]
+Words = Annotated[list[str] | None, typer.Option(help="Command to run, word by word.")]
+Inputs = Annotated[
+    list[Path] | None, typer.Option("--input", help="File that the job finds beside it.")
+]
+SignKey = Annotated[
+    Path | None, typer.Option(help="Delegate's key that counter-signs; default the wallet's.")
+]
+
 
 def bid(
     max_price: Annotated[str, typer.Option(help="Most tokens per GPU-hour, e.g. 2.00.")],
@@ -32,24 +43,16 @@ def bid(
     device_class: DeviceClass = DEFAULT_CLASS,
     milli: Annotated[int, typer.Option(help="Thousandths of a device.")] = 1000,
     isolation: Annotated[str, typer.Option(help="Weakest fence that will do.")] = "any",
-    allow: Annotated[
-        list[str] | None, typer.Option(help="Only this provider; may be repeated.")
-    ] = None,
-    deny: Annotated[
-        list[str] | None, typer.Option(help="Not this provider; may be repeated.")
-    ] = None,
+    allow: Providers = None,
+    deny: Others = None,
     start: Annotated[int | None, typer.Option(help="Unix time; default now.")] = None,
     immediate: Annotated[bool, typer.Option(help="Take what is there or nothing.")] = False,
-    run: Annotated[Path | None, typer.Option(help="Python script to run in the lease.")] = None,
-    argv: Annotated[list[str] | None, typer.Option(help="Command to run, word by word.")] = None,
-    input_file: Annotated[
-        list[Path] | None, typer.Option("--input", help="File that the job finds beside it.")
-    ] = None,
+    run: Script = None,
+    argv: Words = None,
+    input_file: Inputs = None,
     memory_mib: Annotated[int, typer.Option(help="Memory limit of the job.")] = 1024,
     follow: Annotated[bool, typer.Option(help="Stay: show the log and sign usage.")] = False,
-    sign_key: Annotated[
-        Path | None, typer.Option(help="Delegate's key that counter-signs; default the wallet's.")
-    ] = None,
+    sign_key: SignKey = None,
     wait: Annotated[str, typer.Option(help="How long to wait for a match.")] = "60s",
     yes: Yes = False,
     as_json: AsJson = False,
@@ -66,16 +69,9 @@ def bid(
         allow=tuple(allow or ()),
         deny=tuple(deny or ()),
     )
-    plan = BidPlan(
-        wish=wish,
-        job=plan_job(run, argv or [], input_file or [], memory_mib, wish.duration),
-        follow=follow,
-        sign_key=sign_key,
-        wait_s=parse_duration(wait, "wait"),
-        yes=yes,
-        as_json=as_json,
-    )
-    buy(plan)
+    job = plan_job(run, argv or [], input_file or [], memory_mib, wish.duration)
+    wait_s = parse_duration(wait, "wait")
+    buy(BidPlan(wish, job, follow, sign_key, wait_s, yes, as_json))
 
 
 def ask(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from contracts.protocol.keys import Signer
 from marketplace_api.cli.output import AsJson, emit_json, print_fields
-from marketplace_api.cli.problems import refuse
+from marketplace_api.cli.problems import ExitCode, refuse
 from marketplace_api.cli.profile import Profile
 from marketplace_api.client import Bourse
 
@@ -57,7 +58,17 @@ def new_key(
     as_json: AsJson = False,
 ) -> None:
     """Make a key file that only its owner may read; never overwrites one."""
-    path = out or Profile.load().home / "keys" / f"{name}.key"
+    profile = Profile.load()
+    if out is None and (not name or "/" in name):
+        refuse(
+            "bad-name",
+            f"{name!r} is no name of a key; write to a path with --out",
+            field="name",
+            limit="a plain name without '/'; --out takes a path",
+            given=name,
+            exit_code=ExitCode.USAGE,
+        )
+    path = out or profile.home / "keys" / f"{name}.key"
     signer = Signer.generate()
     try:
         signer.save(path)
@@ -66,7 +77,12 @@ def new_key(
             "key-exists", f"{path} is there already", field="out", limit="a new file", given=path
         )
     shown = {"address": signer.address, "file": str(path)}
-    emit_json(shown) if as_json else print_fields(shown)
+    if as_json:
+        emit_json(shown)
+        return
+    print_fields(shown)
+    if path.resolve() != profile.key_file.resolve():
+        print(f"to use it: export KEY_FILE={shlex.quote(str(path.resolve()))}")
 
 
 @keys.command("show")

@@ -18,7 +18,7 @@ from marketplace_api.cli.story import Story
 from marketplace_api.cli.tables import print_table, shown_time
 from marketplace_api.cli.wallet import open_desk
 from marketplace_api.client import JobWatch
-from marketplace_api.client.answers import gpu_hours_text
+from marketplace_api.client.answers import Statement, gpu_hours_text
 
 
 def receipts(lease_id: LeaseId, as_json: AsJson = False) -> None:
@@ -93,7 +93,11 @@ def statement(
         found = desk.bourse.statement(start, end)
     if as_json:
         emit_json(asdict(found))
-        return
+    else:
+        _print_statement(found)
+
+
+def _print_statement(found: Statement) -> None:
     print_table(
         f"Statement of {found.wallet}",
         ("asset", "opening", "closing"),

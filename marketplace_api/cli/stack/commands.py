@@ -47,8 +47,11 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
+        width = max(10, *(len(row.name) for row in rows))
         for row in rows:
-            print(f"{row.name:<10} {row.state:<9} {row.pid or '-':<8} {row.url or ''}".rstrip())
+            print(
+                f"{row.name:<{width}} {row.state:<9} {row.pid or '-':<8} {row.url or ''}".rstrip()
+            )
     if not reading.all_up(rows):
         raise typer.Exit(1)
 

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Sequence
 
+from marketplace_api.cli.stack.agents import forget_agent, known_agents
 from marketplace_api.cli.stack.home import Home
 from marketplace_api.cli.stack.progress import Progress
 from marketplace_api.cli.stack.servers import SERVERS
@@ -19,14 +20,16 @@ def down(home: Home, progress: Progress) -> list[str]:
     """Take the stack down; returns the names of what was running."""
     with home.exclusive():
         ended: list[str] = []
-        for group in _groups(load_state(home)):
+        state = load_state(home)
+        for group in _groups(state, known_agents(home, state)):
             ended += _end(home, group, progress)
         return ended
 
 
-def _groups(state: StackState) -> list[list[tuple[str, Part]]]:
+def _groups(state: StackState, known: dict[str, Part]) -> list[list[tuple[str, Part]]]:
     """Who may end together: nobody loses a server while it still works."""
-    agents = list(state.agents.items())
+    # One that was superseded runs no more, but has to be forgotten.
+    agents = list((state.agents | known).items())
     ours = [item for item in state.parts.items() if item[0] not in SERVERS]
     servers = [item for item in state.parts.items() if item[0] in SERVERS]
     return [agents[::-1], ours[::-1], servers[::-1]]
@@ -40,6 +43,7 @@ def _end(home: Home, group: Sequence[tuple[str, Part]], progress: Progress) -> l
         if not process.wait_gone(part.ref, max(0.1, deadline - time.monotonic())):
             process.stop(part.ref, grace_s=0, first=signal.SIGKILL)
         forget(home, name)
+        forget_agent(home, part)
         if name in asked:
             progress.say(f"  {name:<10} ended")
     return asked

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from marketplace_api.cli.stack.agents import known_agents
 from marketplace_api.cli.stack.home import Home
 from marketplace_api.cli.stack.services import answers
 from marketplace_api.cli.stack.state import Part, load_state
@@ -32,14 +33,14 @@ class PartStatus:
 
 
 def status(home: Home) -> list[PartStatus]:
-    """Every part that should run, and every agent that was registered."""
+    """Every part that should run, and every agent that is known here."""
     state = load_state(home)
     rows = [
         _row(name, state.parts.get(name), state.environment.get(variable))
         for variable, name in _URL_NAMES.items()
     ]
     rows += [_row(name, state.parts.get(name), None) for name in _EXPECTED]
-    rows += [_row(name, part, None) for name, part in state.agents.items()]
+    rows += [_row(name, part, None) for name, part in known_agents(home, state).items()]
     return rows
 
 
