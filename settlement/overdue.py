@@ -10,20 +10,18 @@ import structlog
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from contracts.protocol.lifecycle import LeaseStatus, TransactionStatus, advance
+from contracts.protocol.lifecycle import LeaseStatus, TransactionStatus
 from marketplace_api.db import session_scope
 from marketplace_api.models import (
     Account,
-    ChainEvent,
     ChainTransaction,
     Lease,
     OutboxMessage,
-    UsageReceipt,
 )
+from settlement import endings
 from settlement.context import Context
+from settlement.endings import Step
 from settlement.outcome import Retryable
-from settlement.requests import close_due, request_close, request_redeem
-from settlement.standing import lock_lease
 from settlement.trial_balance import Difference, Finding
 
 log = structlog.get_logger()
@@ -67,46 +65,8 @@ def mirrored_balances(session: Session) -> dict[str, int]:
 
 
 def _end(context: Context, lease_id: UUID, now: int) -> bool:
-    """Redeem the last counter-signed voucher, close when the chain lets us."""
-    constants = context.deployment.constants
     with session_scope() as session:
-        lease = lock_lease(session, lease_id)
-        if lease is None or lease.status not in (LeaseStatus.ACTIVE, LeaseStatus.CLOSING):
-            return False
-        if lease.status is LeaseStatus.ACTIVE:
-            lease.status = advance(lease.status, LeaseStatus.CLOSING)
-        is_final = _is_final(session, lease)
-        if now >= close_due(lease, constants, is_final=is_final):
-            request_close(session, lease, constants, is_final=is_final)
-            return True
-        receipt = _last_countersigned(session, lease.id)
-        if is_final or receipt is None or receipt.used_gpu_ms <= lease.used_gpu_ms:
-            return False
-        request_redeem(session, lease, receipt.sequence)
-        return True
-
-
-def _is_final(session: Session, lease: Lease) -> bool:
-    """Whether a final voucher was redeemed."""
-    found = session.scalars(
-        select(ChainEvent.args)
-        .where(
-            ChainEvent.name == "Redeemed",
-            ChainEvent.args["holder"].astext == lease.holder,
-            ChainEvent.args["series"].astext == str(lease.series),
-        )
-        .order_by(ChainEvent.block_number.desc(), ChainEvent.log_index.desc())
-    ).all()
-    return any(bool(args["is_final"]) for args in found)
-
-
-def _last_countersigned(session: Session, lease_id: UUID) -> UsageReceipt | None:
-    return session.scalars(
-        select(UsageReceipt)
-        .where(UsageReceipt.lease_id == lease_id, UsageReceipt.holder_signature.isnot(None))
-        .order_by(UsageReceipt.sequence.desc())
-        .limit(1)
-    ).first()
+        return endings.end(session, context.deployment.constants, lease_id, now) is Step.ASKED
 
 
 def _transactions(session: Session) -> Iterator[Finding]:

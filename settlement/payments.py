@@ -22,7 +22,7 @@ from marketplace_api.models import (
     Provider,
     UsageReceipt,
 )
-from settlement import queue
+from settlement import endings, queue
 from settlement.context import Context
 from settlement.outcome import Failed, Retryable
 from settlement.usage import Claim, check
@@ -65,6 +65,8 @@ def prepare_closings(context: Context, message_id: int) -> None:
                 row.done_at = func.now()
             elif lease.status is LeaseStatus.PENDING:
                 queue.detach(session, row, "the fill is not confirmed", RETRY_S)
+            elif endings.redeem_first(session, lease):
+                queue.detach(session, row, "counter-signed usage is redeemed first", RETRY_S)
             else:
                 served.append(row)
                 closings.append(Closing(lease.series, lease.holder))

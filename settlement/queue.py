@@ -49,6 +49,7 @@ ELEMENT_GAS: Mapping[OutboxKind, int] = {
     OutboxKind.LEASE_FILL: 250_000,
     OutboxKind.VOUCHER_REDEEM: 150_000,
     OutboxKind.LEASE_CLOSE: 120_000,
+    OutboxKind.LEASE_END: 0,
 }
 """More than one element ever needs; what is not used is not paid for."""
 

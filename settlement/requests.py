@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session
 
 from contracts.protocol.deployment import Constants
@@ -36,10 +36,35 @@ def request_close(
 
 
 def request_redeem(session: Session, lease: Lease, sequence: int) -> None:
-    """Redeem this receipt of the lease, unless it was asked for before."""
+    """Redeem this unpaid receipt of the lease, unless that is under way or was refused."""
     payload: dict[str, str | int] = {"lease_id": str(lease.id), "sequence": sequence}
     key = f"voucher.redeem:{lease.id}:{sequence}"
-    outbox.enqueue(session, OutboxKind.VOUCHER_REDEEM, key, payload)
+    if outbox.enqueue(session, OutboxKind.VOUCHER_REDEEM, key, payload) is None:
+        # Done and yet unpaid: a re-org took away the payment by somebody else that had ended it.
+        _reopen(session, key, OutboxMessage.done_at.is_not(None), datetime.now(UTC))
+
+
+def request_end(session: Session, lease: Lease) -> None:
+    """Look at the lease as soon as its window is over, whoever is silent by then."""
+    delay = max(0.0, lease.end + 1 - time.time())
+    key = f"lease.end:{lease.id}"
+    payload = {"lease_id": str(lease.id)}
+    if outbox.enqueue(session, OutboxKind.LEASE_END, key, payload, delay) is None:
+        _reopen(session, key, true(), datetime.now(UTC) + timedelta(seconds=delay))
+
+
+def _reopen(session: Session, key: str, which: ColumnElement[bool], due: datetime) -> None:
+    row = session.scalars(
+        select(OutboxMessage)
+        .where(OutboxMessage.key == key, OutboxMessage.failed_at.is_(None), which)
+        # Whoever holds the row is at it: waiting here for the watcher would be a deadlock.
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).first()
+    if row is not None:
+        row.available_at = due
+        row.done_at = row.leased_until = row.transaction_id = None
+        session.flush()
 
 
 def _hasten(session: Session, key: str, delay_s: float) -> None:

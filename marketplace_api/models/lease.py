@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contracts.protocol.lifecycle import LeaseStatus
@@ -45,8 +45,9 @@ class Lease(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    bid_digest: Mapped[Hash] = mapped_column(ForeignKey("orders.digest"))
-    ask_digest: Mapped[Hash] = mapped_column(ForeignKey("orders.digest"))
+    bid_digest: Mapped[Hash]
+    """No foreign key: anybody may fill orders on chain that were never posted here."""
+    ask_digest: Mapped[Hash]
     series: Mapped[Wide]
     terms: Mapped[Number]
     holder: Mapped[Wallet]

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from contracts.bindings import events as on_chain
 from contracts.bindings.events import Event
 from settlement.chain import account_effects as account
+from settlement.chain import fill_effects as fill
 from settlement.chain import lease_effects as lease
 from settlement.chain import supply_effects as supply
 from settlement.chain.seen import Seen
@@ -45,8 +46,8 @@ EFFECTS: Mapping[type[Event], Effect] = {
     on_chain.DelegateChanged: Effect(account.delegate_changed, account.undo_delegate_changed),
     on_chain.NoncesCancelled: Effect(account.nonces_cancelled, account.undo_nonces_cancelled),
     on_chain.EpochRaised: Effect(account.epoch_raised, account.undo_epoch_raised),
-    on_chain.Filled: Effect(lease.filled, lease.undo_filled),
-    on_chain.FillSkipped: Effect(lease.fill_skipped),
+    on_chain.Filled: Effect(fill.filled, fill.undo_filled),
+    on_chain.FillSkipped: Effect(fill.fill_skipped),
     on_chain.Redeemed: Effect(lease.redeemed, lease.undo_redeemed),
     on_chain.RedeemSkipped: Effect(lease.redeem_skipped),
     on_chain.Closed: Effect(lease.closed, lease.undo_closed),

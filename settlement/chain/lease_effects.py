@@ -1,9 +1,6 @@
-"""What events of positions mean: fills, payments, closings, transfers."""
+"""What events of positions mean: payments, closings, transfers."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
-from uuid import UUID
 
 import structlog
 from sqlalchemy import select
@@ -13,22 +10,18 @@ from contracts.bindings.errors import error_name
 from contracts.bindings.events import (
     Closed,
     CloseSkipped,
-    Filled,
-    FilledBid,
-    FillSkipped,
     Redeemed,
     RedeemSkipped,
     TransferBatch,
     TransferSingle,
 )
-from contracts.protocol.eip712 import ZERO_ADDRESS, ZERO_HASH
-from contracts.protocol.lifecycle import LeaseStatus, OrderStatus, advance
+from contracts.protocol.eip712 import ZERO_ADDRESS
+from contracts.protocol.lifecycle import LeaseStatus, advance
 from contracts.protocol.series import Series
 from contracts.protocol.units import LOT_GPU_MS, cost
-from contracts.protocol.wire import to_hex
+from marketplace_api import outbox
 from marketplace_api.models import (
     ChainEvent,
-    ChainTransaction,
     Lease,
     OutboxKind,
     Terms,
@@ -45,13 +38,9 @@ from settlement.ledger import (
     move,
     post,
 )
-from settlement.requests import request_close
+from settlement.requests import request_close, request_end
 from settlement.standing import (
-    fail_fill,
-    lock_lease_of_bid,
     lock_lease_of_position,
-    lock_order,
-    pending_bids_of_ask,
 )
 
 log = structlog.get_logger()
@@ -61,49 +50,6 @@ TOO_EARLY = frozenset({"CloseTooEarly", "MoreThanElapsed", "NotStarted"})
 DONE_ALREADY = frozenset({"VoucherNotNewer", "PositionFinal"})
 """Refusals of what somebody did before us."""
 LATER_S = 1
-
-
-def filled(session: Session, seen: Seen[Filled]) -> None:
-    """Units were minted against escrow: each lease is active, each bid filled."""
-    for part, fill in enumerate(seen.event.fills):
-        lease_id = _activate(session, seen, fill)
-        series = Series.from_id(fill.series)
-        escrow = cost(fill.units, series.ticks)
-        entries = move(
-            money(fill.buyer, Kind.BALANCE), money(fill.buyer, Kind.ESCROW, fill.series), escrow
-        ) + move(
-            gpu_time(seen.event.provider, Kind.ISSUED, fill.series),
-            gpu_time(fill.buyer, Kind.UNITS, fill.series),
-            fill.units * LOT_GPU_MS,
-        )
-        post(session, PostingKind.FILLED, entries, seen.source(part), lease_id)
-
-
-def undo_filled(session: Session, seen: Seen[Filled]) -> None:
-    """The fill is off the chain; its transaction is sent again."""
-    for fill in reversed(seen.event.fills):
-        order = lock_order(session, to_hex(fill.bid))
-        lease = lock_lease_of_bid(session, to_hex(fill.bid))
-        if order is not None and order.status is OrderStatus.FILLED:
-            order.status = advance(order.status, OrderStatus.MATCHED)
-        if lease is not None and lease.status is not LeaseStatus.FAILED:
-            lease.status = advance(lease.status, LeaseStatus.PENDING)
-            lease.fill_transaction = lease.activated_at = None
-            log.warning("lease.fill_reverted", lease_id=str(lease.id))
-
-
-def fill_skipped(session: Session, seen: Seen[FillSkipped]) -> None:
-    """Our fill was refused. Anybody can submit a bad one: only our own counts."""
-    ours = _transaction(session, seen.transaction)
-    if ours is None:
-        return
-    reason = error_name(seen.event.reason)
-    if seen.event.bid_digest != ZERO_HASH:
-        fail_fill(session, to_hex(seen.event.bid_digest), reason)
-        return
-    served = [UUID(str(row.payload["lease_id"])) for row in queue.rows_of(session, ours.id)]
-    for digest in pending_bids_of_ask(session, to_hex(seen.event.ask_digest), served):
-        fail_fill(session, digest, reason)
 
 
 def redeemed(session: Session, seen: Seen[Redeemed]) -> None:
@@ -152,6 +98,7 @@ def closed(session: Session, seen: Seen[Closed]) -> None:
         lease.used_gpu_ms = event.used_gpu_ms
         lease.refunded += event.refund
         lease.close_transaction = seen.transaction
+        outbox.finish_key(session, f"lease.end:{lease.id}")
         log.info("lease.closed", lease_id=str(lease.id), refund=event.refund)
     units = gpu_time(event.holder, Kind.UNITS, event.series)
     provider = _provider(session, event.series, lease)
@@ -176,6 +123,7 @@ def undo_closed(session: Session, seen: Seen[Closed]) -> None:
         lease.status = advance(lease.status, LeaseStatus.CLOSING)
         lease.refunded -= event.refund
         lease.close_transaction = None
+        request_end(session, lease)
 
 
 def close_skipped(session: Session, seen: Seen[CloseSkipped]) -> None:
@@ -196,28 +144,6 @@ def transferred_batch(session: Session, seen: Seen[TransferBatch]) -> None:
     event = seen.event
     parts = tuple(zip(event.ids, event.values, strict=True))
     _transfer(session, seen, event.from_, event.to, parts)
-
-
-def _activate(session: Session, seen: Seen[Filled], fill: FilledBid) -> UUID | None:
-    order = lock_order(session, to_hex(fill.bid))
-    lease = lock_lease_of_bid(session, to_hex(fill.bid))
-    if order is not None and order.status is OrderStatus.OPEN:
-        # Filled by somebody else, which both orders allow: it must leave the book.
-        order.status = advance(order.status, OrderStatus.MATCHED)
-    if order is not None and order.status in (OrderStatus.MATCHED, OrderStatus.FAILED):
-        order.status, order.reason = advance(order.status, OrderStatus.FILLED), None
-    if lease is None:
-        log.info("fill.foreign", bid=to_hex(fill.bid), buyer=fill.buyer)
-        return None
-    if lease.status in (LeaseStatus.PENDING, LeaseStatus.FAILED):
-        lease.status, lease.reason = advance(lease.status, LeaseStatus.ACTIVE), None
-    series = Series.from_id(fill.series)
-    lease.series, lease.units, lease.milli = fill.series, fill.units, fill.milli
-    lease.start, lease.end, lease.ticks = series.start, series.end, series.ticks
-    lease.fill_transaction = seen.transaction
-    lease.activated_at = datetime.now(UTC)
-    log.info("lease.active", lease_id=str(lease.id), block=seen.block_number)
-    return lease.id
 
 
 def _skipped(
@@ -283,9 +209,3 @@ def _used_before(session: Session, seen: Seen[Redeemed]) -> int:
         .limit(1)
     ).first()
     return int(rows.args["used_gpu_ms"]) if rows else 0
-
-
-def _transaction(session: Session, transaction: str) -> ChainTransaction | None:
-    return session.scalars(
-        select(ChainTransaction).where(ChainTransaction.hash == transaction)
-    ).first()

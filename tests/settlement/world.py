@@ -150,25 +150,7 @@ class World:
 
     def match_ask(self, ask: Ask, begin: int, price: int = PRICE, **changes: int) -> UUID:
         """Pair an ask with a new bid."""
-        self.nonces += 1
-        now = int(time.time())
-        values: dict[str, int] = {
-            "max_price_per_gpu_hour": price,
-            "valid_from": now - 10,
-            "deadline": now + 200,
-            "nonce": self.nonces,
-        } | changes
-        bid = Bid(
-            buyer=self.buyer.address,
-            device_classes=device_class_hash(CLASS),
-            milli=MILLI,
-            min_milli=MILLI,
-            window_start=begin,
-            window_end=begin + DURATION,
-            min_duration=DURATION,
-            max_duration=DURATION,
-            **values,
-        )
+        bid = self.bid(begin, price, **changes)
         series = Series(begin, DURATION, price_ticks(price), 1000, self.terms)
         domain = self.context.deployment.market_domain
         with session_scope() as session:
@@ -199,6 +181,36 @@ class World:
                 {"lease_id": str(lease.id)},
             )
             return lease.id
+
+    def bid(self, begin: int, price: int = PRICE, **changes: int) -> Bid:
+        """A new bid of the buyer."""
+        self.nonces += 1
+        now = int(time.time())
+        values: dict[str, int] = {
+            "max_price_per_gpu_hour": price,
+            "valid_from": now - 10,
+            "deadline": now + 200,
+            "nonce": self.nonces,
+        } | changes
+        return Bid(
+            buyer=self.buyer.address,
+            device_classes=device_class_hash(CLASS),
+            milli=MILLI,
+            min_milli=MILLI,
+            window_start=begin,
+            window_end=begin + DURATION,
+            min_duration=DURATION,
+            max_duration=DURATION,
+            **values,
+        )
+
+    def post(self, kind: LogKind, order: Ask | Bid, maker: Signer) -> str:
+        """Put a signed order into the log; its digest."""
+        digest_ = to_hex(digest(order, self.context.deployment.market_domain))
+        with session_scope() as session:
+            self._log(session, kind, order, maker)
+            session.get_one(Order, digest_).status = OrderStatus.OPEN
+        return digest_
 
     def ask(self, begin: int) -> Ask:
         """A new signed ask of the provider."""
