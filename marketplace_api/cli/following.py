@@ -22,6 +22,8 @@ from marketplace_api.client.events import LogText
 _FINAL_RECEIPT_S = 30.0
 """How long after the job the agent may take for its final receipt."""
 _RETRY_S = 1.0
+_LEAVE_S = 2.0
+"""The threads share our connection: they leave before it is closed."""
 _SILENT_S = 15.0
 """The least silence that is worth a word; longer where the lease's receipts are further apart."""
 _MISSED_RECEIPTS = 3
@@ -62,11 +64,13 @@ class Silence:
         self._clock = clock
         self._heard_at = clock()
         self._over = threading.Event()
+        self._receipts = 0
         self.is_said = False
 
-    def heard(self) -> None:
-        """A log, status or receipt arrived."""
+    def heard(self, receipts: int = 0) -> None:
+        """A log or status arrived, or this many receipts are known."""
         self._heard_at = self._clock()
+        self._receipts = max(self._receipts, receipts)
 
     def end(self) -> None:
         """The job is over: nothing more is expected."""
@@ -85,6 +89,10 @@ class Silence:
         if quiet_s <= _SILENT_S:
             return
         receipts = [stored.receipt for stored in self._bourse.receipts(self._lease_id)]
+        if len(receipts) > self._receipts:
+            # They came, though we did not sign them.
+            self.heard(len(receipts))
+            return
         interval = max((one.interval_end - one.interval_start for one in receipts), default=0)
         provider = self._bourse.lease(self._lease_id).provider
         # Who is online and has issued nothing yet may have nothing to say: the window lies ahead.
@@ -101,14 +109,17 @@ def follow_job(follower: Follower, job_id: str) -> JobStatus:
     signing = threading.Thread(target=sign_until_done, args=(follower,), daemon=True)
     signing.start()
     follower.silence.heard()
-    threading.Thread(target=follower.silence.watch, daemon=True).start()
+    listening = threading.Thread(target=follower.silence.watch, daemon=True)
+    listening.start()
     try:
         status = _follow_log(follower, job_id)
     finally:
         follower.silence.end()
+        listening.join(_LEAVE_S)
     signing.join(_FINAL_RECEIPT_S)
     if signing.is_alive():
         follower.stop.set()
+        signing.join(_LEAVE_S)
         follower.story.not_signed(f"no final receipt within {_FINAL_RECEIPT_S:g} s")
     if status is JobStatus.LOST or (follower.silence.is_said and status is not JobStatus.SUCCEEDED):
         _tell(
@@ -123,7 +134,7 @@ def sign_until_done(follower: Follower) -> None:
     delegate = follower.delegate()
 
     def signed(receipt: Countersigned) -> None:
-        follower.silence.heard()
+        follower.silence.heard(receipt.sequence)
         follower.story.countersigned(receipt)
 
     while not follower.stop.is_set() and not delegate.is_done:

@@ -90,6 +90,24 @@ class TestProcess:
         result = run(app, ["stop", "--home", str(tmp_path), "--json"])
         assert (result.exit_code, json.loads(result.stdout)) == (0, {"stopped": False})
 
+    def test_status__running__prints_devices_and_leases_one_a_line(self, tmp_path: Path) -> None:
+        home = AgentHome.at(tmp_path)
+        process.write_pid_file(home)
+        device = {"uuid": "GPU-1", "device_class": "nvidia/h100/80gb/sxm", "healthy": False,
+                  "fault": "gpu-lost", "denied": ["mps", "mig"]}  # fmt: skip
+        said = {"devices": [device], "leases": ["L1", "L2"]}
+        home.status_file.write_text(json.dumps(said))
+        lines = run(app, ["status", "--home", str(tmp_path)]).stdout.splitlines()
+        assert lines[2:] == [
+            "devices:",
+            "  GPU-1  nvidia/h100/80gb/sxm  not healthy  gpu-lost  denied mps, mig",
+            "leases:",
+            "  L1",
+            "  L2",
+        ]
+        home.status_file.write_text(json.dumps({"leases": []}))
+        assert "leases: none" in run(app, ["status", "--home", str(tmp_path)]).stdout
+
     def test_running__pid_of_another_process__is_not_taken_for_the_agent(
         self, tmp_path: Path
     ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from contracts.protocol.keys import Signer
 from provider_agent.chain import ChainReader
 from provider_agent.client import MarketplaceClient
+from provider_agent.courier import Courier
 from provider_agent.daemon import Daemon
 from provider_agent.gpu.backend import Device, Sample
 from provider_agent.gpu.simulated import SimulatedBackend
@@ -22,7 +23,8 @@ from provider_agent.home import AgentHome, Enrolment
 from provider_agent.inventory import DevicePool
 from provider_agent.journal import Journal, JournalError, ReceiptIssued, read_records
 from provider_agent.lease_book import replay
-from provider_agent.metering import SystemClock
+from provider_agent.metering import Meter, SystemClock
+from provider_agent.receipt_desk import ReceiptDesk
 from provider_agent.runner.bubblewrap import BubblewrapDriver
 from provider_agent.settings import AgentSettings
 from provider_agent.transport import Transport
@@ -275,6 +277,91 @@ class TestEnds:
         with rig.running():
             until(lambda: ("J1", "failed") in rig.market.statuses)
         assert rig.market.receipts == []
+
+
+class TestBugs:
+    """Whatever breaks inside the agent: the holder hears how each job ended."""
+
+    def test_job__crashes_before_it_runs__is_lost_and_the_next_one_runs(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        prepare = BubblewrapDriver.prepare
+
+        def broken(self, spec, blobs, on_output):  # type: ignore[no-untyped-def]
+            if spec.job == "J1":
+                raise IsADirectoryError("/secret/place")
+            return prepare(self, spec, blobs, on_output)
+
+        monkeypatch.setattr(BubblewrapDriver, "prepare", broken)
+        rig.market.add_job("print(1)")
+        rig.market.add_job("print(2)", name="J2")
+        with rig.running():
+            until(lambda: ("J2", "succeeded") in rig.market.statuses)
+        assert [s for j, s in rig.market.statuses if j == "J1"] == ["assigned", "lost"]
+        assert b"an error inside the agent" in rig.market.logs["J1"]
+        assert b"/secret" not in rig.market.logs["J1"]
+
+    def test_job__crashes_while_it_runs__is_ended_lost_and_the_next_one_runs(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sample = Meter.sample
+
+        def broken(self, job, usage):  # type: ignore[no-untyped-def]
+            if job == "J1":
+                raise ValueError("a bug")
+            return sample(self, job, usage)
+
+        monkeypatch.setattr(Meter, "sample", broken)
+        rig.market.add_job("import time; print('x', flush=True); time.sleep(60)")
+        rig.market.add_job("import time; time.sleep(1.2)", name="J2")
+        with rig.running():
+            until(lambda: rig.is_settled)
+        assert [s for j, s in rig.market.statuses if j == "J1"] == ["assigned", "running", "lost"]
+        assert rig.market.reports["J1"]["reason"] == "killed"
+        assert rig.market.logs["J1"] == b"x\n"
+        assert ("J2", "succeeded") in rig.market.statuses
+        assert rig.market.receipts[-1].used_gpu_ms < 3000
+
+    def test_receipt__cannot_be_made__job_is_stopped_and_later_jobs_are_lost(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(self, *_args, **_more):  # type: ignore[no-untyped-def]
+            raise ValueError("a bug")
+
+        monkeypatch.setattr(ReceiptDesk, "issue", broken)
+        rig.market.receipt_interval, rig.market.duration = 1, 7
+        rig.market.add_job("import time; time.sleep(60)")
+        with rig.running():
+            until(lambda: ("J1", "lost") in rig.market.statuses)
+            rig.market.add_job("print(2)", name="J2")
+            until(lambda: ("J2", "lost") in rig.market.statuses)
+            until(lambda: rig.history_is_done)
+        assert rig.market.reports["J1"]["reason"] == "killed"
+        assert ("J2", "running") not in rig.market.statuses
+        assert rig.market.receipts == []
+        assert rig.error is None
+
+    def test_lease__cannot_be_checked__its_jobs_are_lost(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_args):  # type: ignore[no-untyped-def]
+            raise KeyError("a bug")
+
+        monkeypatch.setattr("provider_agent.worker.check_lease", broken)
+        rig.market.add_job("print(1)")
+        with rig.running():
+            until(lambda: ("J1", "lost") in rig.market.statuses)
+        assert rig.market.statuses == [("J1", "lost")]
+
+    def test_delivery__crashes__the_next_one_still_goes_out(self, rig: Rig) -> None:
+        said: list[str] = []
+        courier = Courier("L1", lambda: None)
+        courier.start()
+        courier.put("bad", lambda: said[1], lambda error: said.append(error.code))
+        courier.put("good", lambda: said.append("good"))
+        assert courier.drain(5)
+        courier.close()
+        assert said == ["not-sent", "good"]
 
 
 class TestRestart:

@@ -31,6 +31,30 @@ def test_keys_new__twice__never_overwrites(run: Run, home: Path):
     assert path.read_bytes() == before
 
 
+def test_keys_new__not_the_default__says_how_to_use_it(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A command reads the wallet's file unless it is told another."""
+    path = home / "keys" / "owner.key"
+    assert f"to use it: export KEY_FILE={path}" in run("keys", "new", "owner").out
+    (home / "keys" / "wallet.key").unlink()
+    assert "KEY_FILE" not in run("keys", "new").out
+    monkeypatch.setenv("KEY_FILE", str(home / "keys" / "third.key"))
+    assert "KEY_FILE" not in run("keys", "new", "third").out
+
+
+@pytest.mark.parametrize("name", ["a/b", "/x", "../x", ""])
+def test_keys_new__path_as_name__is_refused_and_nothing_is_written(run: Run, home: Path, name: str):
+    """A key that lies where nobody looks for it is lost."""
+    before = sorted(home.rglob("*"))
+    result = run("keys", "new", name, "--json")
+    error = result.json["error"]
+    assert (result.code, error["code"], error["field"]) == (2, "bad-name", "name")
+    assert "--out takes a path" in error["limit"]
+    assert error["given"] == name
+    assert sorted(home.rglob("*")) == before
+
+
 def test_keys_show__default__is_the_wallet(run: Run):
     """Whose orders these would be."""
     assert run("keys", "show", "--json").json["address"] == BUYER.address

@@ -53,6 +53,23 @@ def scene(market: Market) -> Scene:
     return Scene(market)
 
 
+class TestInputs:
+    """What a job is given."""
+
+    @pytest.mark.parametrize("paths", [("a/b", "a"), ("a", "a/b"), ("a/b/c", "a"), ("a", "a")])
+    def test_submit__file_as_folder__is_refused(self, scene: Scene, paths: tuple[str, str]) -> None:
+        """No agent could lay these out; nothing is queued."""
+        inputs = [{"path": path, "sha256": scene.store(scene.buyer, b"1")} for path in paths]
+        url = f"/v1/leases/{scene.lease.id}/jobs"
+        answer = scene.buyer.post(url, {"name": "x", "argv": ["x"], "inputs": inputs})
+        assert answer.status_code == 422
+        problem = answer.json()
+        assert (problem["field"], problem["limit"]) == (
+            "inputs.path", "each path once, and no file as a folder",
+        )  # fmt: skip
+        assert scene.buyer.get(url).json() == []
+
+
 class TestLife:
     """Queued, assigned, running, over."""
 

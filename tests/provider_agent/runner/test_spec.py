@@ -51,6 +51,8 @@ def test_check__good_spec__is_taken() -> None:
         ("inputs.path", replace(GOOD, inputs=(InputFile("outputs/x", "0"),))),
         ("inputs.path", replace(GOOD, inputs=(InputFile("a", "0"), InputFile("a", "1")))),
         ("inputs.path", replace(GOOD, inputs=(InputFile("a", "0"), InputFile("a/b", "1")))),
+        ("inputs.path", replace(GOOD, inputs=(InputFile("a/b", "0"), InputFile("a", "1")))),
+        ("inputs.path", replace(GOOD, inputs=(InputFile("a/b/c", "0"), InputFile("a", "1")))),
         ("inputs", replace(GOOD, inputs=tuple(InputFile(f"a{n}", "0") for n in range(300)))),
     ],
 )
