@@ -68,11 +68,15 @@ def stage(home: Path, journal: Journal, *, keep: bool) -> Iterator[tuple[Cast, U
 def play(cast: Cast, urls: Urls, say: Say, statement_offset: int) -> Outcome:
     """All steps, in the order of an order's life."""
     wallets, asks = _arrive(cast, say)
-    try:
-        traded = _trade(cast, wallets, say)
-    finally:
-        _take_back(cast, asks)
-    return _settle_up(cast, urls, traded, min(a.price_per_gpu_hour for a in asks), statement_offset)
+    cheaper = min(ask.price_per_gpu_hour for ask in asks)
+    with ThreadPoolExecutor(2) as leaving:
+        try:
+            traded = _trade(cast, wallets, say)
+        finally:
+            # Nobody shall be matched with a provider that is about to leave.
+            for provider, ask in zip(cast.providers, asks, strict=True):
+                leaving.submit(_cancel, provider, ask.digest)
+        return _settle_up(cast, urls, traded, cheaper, statement_offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,6 @@ class _Traded:
     lease: Json
     before: Mapping[str, Holdings]
     during: Holdings
-    after: Mapping[str, Holdings]
 
 
 def _arrive(cast: Cast, say: Say) -> tuple[Mapping[str, str], Sequence[providing.Offered]]:
@@ -116,7 +119,7 @@ def _trade(cast: Cast, wallets: Mapping[str, str], say: Say) -> _Traded:
         "lease", "show", watched.lease, "--wait-for", "closed", "--timeout", _CLOSED_WITHIN
     )
     say(f"lease {watched.lease} closed")
-    return _Traded(wallets, watched, lease, before, during, read_all(cast.buyer, wallets))
+    return _Traded(wallets, watched, lease, before, during)
 
 
 def _only_ours(cast: Cast, wallets: Mapping[str, str], say: Say) -> tuple[str, ...]:
@@ -168,13 +171,6 @@ def _shown(event: Json) -> str:
     return f"{event['event']}: {' '.join(members)}"
 
 
-def _take_back(cast: Cast, asks: Sequence[providing.Offered]) -> None:
-    """Nobody shall be matched with a provider that is about to leave."""
-    with ThreadPoolExecutor(2) as pool:
-        for provider, ask in zip(cast.providers, asks, strict=True):
-            pool.submit(_cancel, provider, ask.digest)
-
-
 def _cancel(provider: Actor, digest: str) -> None:
     # Where nobody answers any more, the error that ended the demo is the one to show.
     with suppress(DemoError):
@@ -193,6 +189,7 @@ def _settle_up(
     """Statements, the chain's own sums, and ours."""
     statements = cast.folder / "statements.json"
     with ThreadPoolExecutor(3) as pool:
+        after = pool.submit(read_all, cast.buyer, traded.wallets)
         market = pool.submit(cast.buyer.run, "market")
         found = list(pool.map(lambda actor: actor.run("statement"), cast.parties))
     _spoil(found[0], statement_offset)
@@ -206,7 +203,7 @@ def _settle_up(
         cheaper=cheaper,
         before=traded.before,
         during=traded.during,
-        after=traded.after,
+        after=after.result(),
         seller=seller,
         idle=idle,
     )
