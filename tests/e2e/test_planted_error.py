@@ -38,8 +38,7 @@ def test_verify__as_they_are__all_sums_agree(life: Life, statements: list[Json],
     assert lease["paid"] + lease["refunded"] == 40_000
 
 
-@pytest.mark.parametrize("party", [0, 1, 2, 3])
-@pytest.mark.parametrize("offset", [1, -1])
+@pytest.mark.parametrize(("party", "offset"), [(0, 1), (1, -1), (2, 1), (3, -1)])
 def test_verify__one_unit_in_a_statement__is_named(
     life: Life, statements: list[Json], tmp_path: Path, party: int, offset: int
 ):
