@@ -288,11 +288,11 @@ class TestLeader:
             before = self._leader()
             with session_scope() as session:
                 session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": before})
-            wait_for(lambda: self._leader() not in (None, before))
+            wait_for(lambda: self._leader() not in (None, before), 20)
             # Dearer than what the bids of earlier tests, which still rest, would pay.
             live.post_ask(supplier, price_per_gpu_hour=2 * PRICE)
             bid = live.post_bid(buyer, max_price_per_gpu_hour=2 * PRICE)
-            wait_for(lambda: live.order(bid).status is OrderStatus.MATCHED)
+            wait_for(lambda: live.order(bid).status is OrderStatus.MATCHED, 20)
         finally:
             rival.stop()
             engine.dispose()
