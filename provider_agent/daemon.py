@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +59,20 @@ class Daemon:
         self._resume()
         # A long poll cannot be interrupted: nobody waits for its thread.
         for task in (self._beat, self._find_work):
-            threading.Thread(target=task, name=task.__name__.strip("_"), daemon=True).start()
+            name = task.__name__.strip("_")
+            threading.Thread(target=self._guarded, args=(task,), name=name, daemon=True).start()
         self._stop.wait()
         self._end_workers()
         if self._failure is not None:
             raise self._failure
+
+    def _guarded(self, task: Callable[[], None]) -> None:
+        """A loop that died in silence would leave an agent that only looks alive."""
+        try:
+            task()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the agent must not go on
+            if not self._stop.is_set():
+                self._fail(error)
 
     # ------------------------------------------------------------------ work
 
