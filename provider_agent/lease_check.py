@@ -77,7 +77,10 @@ def _series(offer: LeaseOffer) -> Series:
 
 
 def _check_position(offer: LeaseOffer, series: Series, position: Position) -> None:
-    _equal("milli", position.milli, offer.milli)
+    # More than the offer is no harm: anybody may send units of the series to the holder, and a gift
+    # must not stop the lease. What is metered and signed is the offer's milli.
+    if position.milli < offer.milli:
+        raise LeaseRefusedError("milli", f"at most as on chain, {position.milli}", offer.milli)
     _equal("start", series.start, offer.start)
     _equal("end", series.end, offer.end)
     # The position of a lease that was split ends before its series does.

@@ -60,7 +60,7 @@ def test_check_lease__chain_shorter_than_confirmations__is_not_yet(
 @pytest.mark.parametrize(
     ("field", "change"),
     [
-        ("milli", {"milli": 999}),
+        ("milli", {"milli": 1001}),
         ("start", {"start": START - 1}),
         ("end", {"end": START + 73}),
         ("series", {"series": 0}),
@@ -102,3 +102,10 @@ def test_check_lease__node_talks_nonsense__is_unreachable(
     reader = ChainReader(NODE, httpx.Client(transport=httpx.MockTransport(node)))
     with pytest.raises(ChainUnreachableError):
         check_lease(offer, reader, PLACE, AGENT.address, 1)
+
+
+def test_check_lease__units_were_given_to_the_holder__is_served_as_offered(
+    market: FakeMarket, offer: LeaseOffer
+) -> None:
+    market.milli_on_chain = 2000
+    assert check(market, offer).milli == 1000
