@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from contracts.protocol.deployment import Deployment
 from contracts.protocol.keys import Signer
-from marketplace_api import db, heartbeat, log_setup, problems
+from marketplace_api import db, heartbeat, idempotency, log_setup, problems
 from marketplace_api.auth.endpoints import router as auth_router
 from marketplace_api.context import Context
 from marketplace_api.jobs.agent_endpoints import router as agent_router
@@ -87,7 +87,20 @@ def build(context: Context, engine: Engine) -> FastAPI:
         max_blob_bytes=settings.max_blob_bytes,
     )
     app.add_middleware(RequestMiddleware)
+    _require_key(app)
     return app
+
+
+def _require_key(app: FastAPI) -> None:
+    """Say in the description what ``get_idempotency`` does.
+
+    The parameter has a default there, so that its absence is our 400 and not a malformed payload.
+    """
+    for path in app.openapi()["paths"].values():
+        for parameter in path.get("post", {}).get("parameters", ()):
+            if parameter["name"] == idempotency.HEADER.lower():
+                parameter["required"] = True
+                parameter["schema"] = {"type": "string", "title": idempotency.HEADER}
 
 
 def _lifespan(

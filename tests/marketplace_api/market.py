@@ -362,20 +362,6 @@ class Market:
             session.add_all(rows)
 
 
-def snapshot(connection: Connection) -> dict[str, tuple[int, str]]:
-    """Of every table: how many rows, and a digest of all that they say."""
-    found = {}
-    for table in Base.metadata.sorted_tables:
-        count, content = connection.execute(
-            text(
-                f"SELECT count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
-                f" FROM {table.name} t"
-            )
-        ).one()
-        found[table.name] = (count, content)
-    return found
-
-
 def iso(at: int) -> str:
     """RFC 3339."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

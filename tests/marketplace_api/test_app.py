@@ -47,7 +47,7 @@ class TestOpenApi:
             path
             for path, operations in spec["paths"].items()
             for p in operations.get("post", {}).get("parameters", ())
-            if p["name"].lower() == "idempotency-key"
+            if p["name"].lower() == "idempotency-key" and p["required"]
         }
         assert keyed == SPENDING
 

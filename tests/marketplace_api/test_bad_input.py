@@ -16,7 +16,7 @@ from contracts.protocol.wire import to_wire
 from marketplace_api import db
 from marketplace_api.models import CancelledNonce
 from tests.marketplace_api import misuse as do
-from tests.marketplace_api.market import Clock, Market, iso, snapshot
+from tests.marketplace_api.market import Clock, Market, iso
 from tests.marketplace_api.misuse import (
     UNKNOWN,
     Case,
@@ -30,6 +30,7 @@ from tests.marketplace_api.misuse import (
     signature,
     signed_for,
 )
+from tests.marketplace_api.snapshot import snapshot
 
 
 @pytest.fixture(scope="module")

@@ -102,19 +102,7 @@ class World:
 
     def post_inventory(self, *uuids: str, **changes: object) -> UUID:
         """What the API stores when an agent posts its inventory."""
-        devices = [
-            {
-                "uuid": uuid,
-                "name": "NVIDIA H100 80GB HBM3",
-                "device_class": CLASS,
-                "simulated": True,
-                "memory_bytes": 80 << 30,
-                "parent": None,
-                "healthy": True,
-            }
-            | changes
-            for uuid in uuids
-        ]
+        devices = [_reported(uuid, changes) for uuid in uuids]
         report = {"devices": devices}
         self.inventories += 1
         inventory = Inventory(
@@ -228,17 +216,7 @@ class World:
         """A receipt signed by both sides, as the API stores it; returns the outbox id."""
         with session_scope() as session:
             lease = session.get_one(Lease, lease_id)
-            receipt = Receipt(
-                series=lease.series,
-                holder=lease.holder,
-                sequence=sequence,
-                interval_start=lease.start,
-                interval_end=lease.start + 1,
-                used_gpu_ms=used,
-                samples_root=bytes(32),
-                is_final=is_final,
-                simulated=True,
-            )
+            receipt = _receipt(lease, used, sequence, is_final=is_final)
             domain = self.context.deployment.market_domain
             voucher = voucher_of(receipt)
             signer = agent or self.agent
@@ -353,3 +331,32 @@ def eventually(check: Callable[[], T], timeout_s: float = 10) -> T:
         assert time.monotonic() < deadline, "it never became true"
         time.sleep(0.05)
     return found
+
+
+def _receipt(lease: Lease, used: int, sequence: int, *, is_final: bool) -> Receipt:
+    """What the agent of the lease would state after its first second."""
+    return Receipt(
+        series=lease.series,
+        holder=lease.holder,
+        sequence=sequence,
+        interval_start=lease.start,
+        interval_end=lease.start + 1,
+        used_gpu_ms=used,
+        samples_root=bytes(32),
+        is_final=is_final,
+        simulated=True,
+    )
+
+
+def _reported(uuid: str, changes: dict[str, object]) -> dict[str, object]:
+    """One device of an agent's report."""
+    plain: dict[str, object] = {
+        "uuid": uuid,
+        "name": "NVIDIA H100 80GB HBM3",
+        "device_class": CLASS,
+        "simulated": True,
+        "memory_bytes": 80 << 30,
+        "parent": None,
+        "healthy": True,
+    }
+    return plain | changes

@@ -255,12 +255,7 @@ class TestReplay:
             if turn == 2:
                 whole[0].owner.post(f"/v1/orders/{ask}/cancel")
             matcher.step()
-            seen = market.clock.now if turn != 3 else 0
-            with session_scope() as session:
-                session.execute(
-                    text("UPDATE provider SET last_seen = :seen"),
-                    {"seen": datetime.fromtimestamp(seen, UTC)},
-                )
+            self._last_seen(market.clock.now if turn != 3 else 0)
             market.clock.advance(7)
             matcher._retried_at = 0
             matcher.tick()
@@ -273,6 +268,14 @@ class TestReplay:
         assert {(fill.bid, fill.series) for fill in fills} == {
             (bid, int(series)) for bid, series in leases
         }
+
+    @staticmethod
+    def _last_seen(at: float) -> None:
+        with session_scope() as session:
+            session.execute(
+                text("UPDATE provider SET last_seen = :seen"),
+                {"seen": datetime.fromtimestamp(at, UTC)},
+            )
 
     def test_replay__restart__book_goes_on(self, market: Market) -> None:
         """A new leader builds the same book from the log and matches nothing twice."""
