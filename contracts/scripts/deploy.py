@@ -103,12 +103,7 @@ def deploy(plan: Plan) -> dict[str, Any]:
     sender = Sender(Signer.load(plan.deployer_key_file))
     token = checked_token(plan.payment_token) if plan.payment_token else sender.create(TestUSD)
     parameters = sender.create(
-        Parameters,
-        plan.fee_bps,
-        plan.treasury_address,
-        list(plan.auditor_addresses),
-        plan.auditor_threshold,
-        plan.min_bond_per_milli,
+        Parameters, sender.signer.address, sender.signer.address, initial_parameters(plan)
     )
     # Registry and market name each other: the market's address follows from the deployer's nonce.
     market_ahead = sender.address_after(1)
@@ -133,6 +128,15 @@ def deploy(plan: Plan) -> dict[str, Any]:
         "min_bond_per_milli": plan.min_bond_per_milli,
         "code_hashes": {name: code_hash(address) for name, address in addresses.items()},
     }
+
+
+def initial_parameters(plan: Plan) -> tuple[Any, ...]:
+    """`IParameters.Initial`: no role bond, no fees of auditors and arbiters, no arbiters yet."""
+    fee_and_treasury = (plan.fee_bps, plan.treasury_address)
+    auditors = (list(plan.auditor_addresses), plan.auditor_threshold)
+    role_bond, attestation_fee, dispute_fee, arbiters, arbiter_threshold = 0, 0, 0, (), 0
+    bonds_and_fees = (plan.min_bond_per_milli, role_bond, attestation_fee, dispute_fee)
+    return (*fee_and_treasury, *auditors, *bonds_and_fees, arbiters, arbiter_threshold)
 
 
 class Sender:

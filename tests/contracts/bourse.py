@@ -345,6 +345,25 @@ def terms(**changes: Any) -> tuple[Any, ...]:
     return tuple((plain | changes).values())
 
 
+def initial(**changes: Any) -> tuple[Any, ...]:
+    """What `Parameters` starts with as calldata: nothing costs anything, and nobody arbitrates."""
+    plain = {
+        "fee_bps": 0,
+        "treasury": signer("treasury").address,
+        "auditors": (signer("auditor1").address,),
+        "auditor_threshold": 1,
+        "min_bond_per_milli": 0,
+        "role_bond": 0,
+        "attestation_fee": 0,
+        "dispute_fee": 0,
+        "arbiters": (),
+        "arbiter_threshold": 0,
+    }
+    unknown = set(changes) - set(plain)
+    assert not unknown, unknown
+    return tuple((plain | changes).values())
+
+
 PEOPLE = ("provider", "rival", "buyer", "other", "stranger", "treasury")
 """They send transactions; the rest only sign."""
 MONEYED = ("provider", "buyer", "other", "treasury")
@@ -370,9 +389,15 @@ def deploy(
     options = {"from": deployer}
     chosen = timing or (START_GRACE, FREEZE, REDEEM_GRACE)
     token = token or deployer.deploy(TestUSD)
-    auditors = [keys[name].address for name in ("auditor1", "auditor2", "auditor3")]
-    treasury = keys["treasury"].address
-    parameters = Parameters.deploy(FEE_BPS, treasury, auditors, 2, MIN_BOND_PER_MILLI, options)
+    auditors = tuple(keys[name].address for name in ("auditor1", "auditor2", "auditor3"))
+    chosen_at_first = initial(
+        fee_bps=FEE_BPS,
+        treasury=keys["treasury"].address,
+        auditors=auditors,
+        auditor_threshold=2,
+        min_bond_per_milli=MIN_BOND_PER_MILLI,
+    )
+    parameters = Parameters.deploy(deployer, deployer, chosen_at_first, options)
     ahead = address_of_creation(deployer.address, deployer.nonce + 1)
     registry = ProviderRegistry.deploy(ahead, parameters, chosen[2], simulated, options)
     market = GpuMarket.deploy(token, registry, parameters, chosen, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from bourse import BUILD, HOUR, Bourse, as_tuple, reverts, signer, terms
+from bourse import BUILD, HOUR, Bourse, as_tuple, initial, reverts, signer, terms
 from brownie import Parameters, ProviderRegistry, accounts, chain
 
 from contracts.protocol.eip712 import Domain
@@ -36,7 +36,8 @@ def test_classes__more_than_64__refused(bourse: Bourse) -> None:
 def test_bond__minimum_over_64_bits__refused(isolated: None) -> None:
     auditor, options = signer("auditor1"), {"from": accounts[1]}
     huge = 2**64 - 1
-    parameters = Parameters.deploy(0, accounts[1], [auditor.address], 1, huge, options)
+    start = initial(min_bond_per_milli=huge)
+    parameters = Parameters.deploy(accounts[1], accounts[1], start, options)
     registry = ProviderRegistry.deploy(accounts[2], parameters, HOUR, True, options)
     registry.register(accounts[1], options)
     registry.registerTerms(terms(), options)

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from bourse import H100, HOUR, OK, as_tuple, reason, signer, terms
+from bourse import H100, HOUR, OK, as_tuple, initial, reason, signer, terms
 from brownie import Parameters, ProviderRegistry, accounts, chain
 
 from contracts.protocol.eip712 import Domain
@@ -24,7 +24,7 @@ class Calendar:
     def __init__(self) -> None:
         market, self.provider = accounts[2], accounts[3]
         auditor = signer("auditor1")
-        parameters = Parameters.deploy(0, market, [auditor.address], 1, 0, {"from": accounts[1]})
+        parameters = Parameters.deploy(market, market, initial(), {"from": accounts[1]})
         self.registry = ProviderRegistry.deploy(
             market, parameters, DAY, True, {"from": accounts[1]}
         )
