@@ -58,7 +58,14 @@ $(STAMPS)/node: requirements/node.txt | $(STAMPS)/app
 
 $(STAMPS)/npm: package.json package-lock.json $(STAMPS)/node
 	@echo "setup: Ganache, solc, OpenZeppelin"
-	@contracts/toolchain/npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@contracts/toolchain/npm ci --omit=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@touch $@
+
+# What only fuzzing and mutants need is added to the same tree on first use.
+$(STAMPS)/forge: $(STAMPS)/npm
+	@echo "setup: Foundry"
+	@contracts/toolchain/npm install --include=dev --no-save --ignore-scripts --no-audit --no-fund \
+	  --no-update-notifier --loglevel=error
 	@touch $@
 
 $(STAMPS)/compile: brownie-config.yaml $(SOLIDITY) contracts/toolchain/solc.cjs $(STAMPS)/npm $(STAMPS)/chain
@@ -114,6 +121,12 @@ test-integration: setup ## tests on real PostgreSQL, Valkey, Celery and Ganache
 
 test-e2e: setup ## one order through all ten steps on the whole stack
 	$(BIN)/pytest -m "e2e and not gpu"
+
+# ---- measuring
+
+.PHONY: gas
+gas: setup ## gas of every row on Ganache; fails on +1 % over the snapshot, UPDATE=1 rewrites it
+	@UPDATE=$(UPDATE) $(BIN)/python -m tests.gas.measure
 
 # ---- changing
 
