@@ -27,7 +27,7 @@ CLI = PROJECT / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
 BLOCK_GAS = 30_000_000
 ETHER = 10**18
 BIRTH = 1_893_456_000
-"""The chain's first second, a midnight: every run signs the same bytes and so costs the same gas."""
+"""The chain's first second, a midnight: every run signs the same bytes."""
 
 
 def person(name: str) -> Signer:

@@ -1,4 +1,4 @@
-"""The figures beside their goals and the peers', and what changed since they were last committed."""
+"""The figures beside their goals and the peers', and what changed since the last commit."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Bench:
     # ------------------------------------------------------------------ states to measure in
 
     def leases(self, sellers: int, count: int, *, first_buyer: int = 0) -> list[Lease]:
-        """`count` leases, the same number of each of so many sellers, each of a buyer of its own."""
+        """`count` leases, equally many of each seller, each of a buyer of its own."""
         each = count // sellers
         chosen = providers(sellers)
         people = buyers(first_buyer + count)[first_buyer:]

@@ -1,4 +1,4 @@
-"""The committed figures: the page shows what the snapshot says, and none is over its goal unsaid."""
+"""The committed figures and the rule that compares with them."""
 
 from __future__ import annotations
 
