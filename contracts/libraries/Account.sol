@@ -12,6 +12,15 @@ library AccountLib {
     uint256 internal constant WINDOW = 128;
     uint256 private constant LOW_96 = type(uint96).max;
 
+    /// @dev The caller has checked that every part fits.
+    function pack(uint256 balance_, uint256 epoch_, uint256 firstNonce_, uint256 window_)
+        internal
+        pure
+        returns (Account)
+    {
+        return Account.wrap(balance_ | (epoch_ << 64) | (firstNonce_ << 96) | (window_ << 128));
+    }
+
     function balance(Account account) internal pure returns (uint256) {
         return uint64(Account.unwrap(account));
     }
