@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {Wallets} from "./Wallets.sol";
 
 /// @title Who signed a digest
 library Signatures {
@@ -14,6 +15,19 @@ library Signatures {
         } else if (signature.length == 64) {
             bytes32 vs = bytes32(signature[32:]);
             (recovered,,) = ECDSA.tryRecover(digest, bytes32(signature[:32]), vs);
+        }
+    }
+
+    /// @notice Whether an account signed: by its key, or else, where it is a contract, by ERC-1271.
+    /// @dev The key comes first, so that an account with delegated code (EIP-7702) signs as it always did.
+    function isValid(address account, bytes32 digest, bytes calldata signature) internal view returns (bool) {
+        if (account == address(0)) return false;
+        if (signer(digest, signature) == account) return true;
+        if (account.code.length == 0) return false;
+        try Wallets.confirms(account, digest, signature) returns (bool confirmed) {
+            return confirmed;
+        } catch {
+            return false;
         }
     }
 }
