@@ -3,35 +3,40 @@ pragma solidity 0.8.30;
 
 import {ERC1155} from "@openzeppelin/contracts/token/ERC1155/ERC1155.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IGpuMarket} from "./interfaces/IGpuMarket.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
+import {ISeriesMetadata} from "./interfaces/ISeriesMetadata.sol";
 import {Account, AccountLib} from "./libraries/Account.sol";
-import {OrderRules, Sale} from "./libraries/OrderRules.sol";
+import {Accounts} from "./libraries/Accounts.sol";
+import {Books, BooksLib} from "./libraries/Books.sol";
+import {OrderRecord, OrderRecordLib} from "./libraries/OrderRecord.sol";
+import {OrderRules} from "./libraries/OrderRules.sol";
+import {Payee, Payout, Wiring} from "./libraries/Payout.sol";
 import {Position, PositionLib} from "./libraries/Position.sol";
+import {Recut} from "./libraries/Recut.sol";
 import {SeriesId} from "./libraries/SeriesId.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {Units} from "./libraries/Units.sol";
 import {VoucherRules} from "./libraries/VoucherRules.sol";
 import {Ask, AskLib} from "./types/Ask.sol";
 import {Bid, BidLib} from "./types/Bid.sol";
-import {Timing} from "./types/Timing.sol";
+import {SaleTerms} from "./types/Terms.sol";
+import {Timing, TimingLib} from "./types/Timing.sol";
+import {UsageGroup} from "./types/UsageGroup.sol";
 import {Voucher, VoucherLib} from "./types/Voucher.sol";
 
 /// @title The market
 contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     using AccountLib for Account;
+    using BooksLib for Books;
+    using OrderRecordLib for OrderRecord;
     using PositionLib for Position;
-    using SafeERC20 for IERC20;
+    using VoucherRules for Position;
     using SeriesId for uint256;
-
-    /// @dev Caps that keep "all money leaves by end + 6 days" true for every deployment.
-    uint256 private constant MAX_START_GRACE = 10 minutes;
-    uint256 private constant MAX_FREEZE = 1 days;
-    uint256 private constant MAX_REDEEM_GRACE = 5 days;
+    using TimingLib for Timing;
 
     /// @inheritdoc IGpuMarket
     IERC20 public immutable paymentToken;
@@ -40,33 +45,54 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     /// @inheritdoc IGpuMarket
     IParameters public immutable parameters;
     /// @inheritdoc IGpuMarket
+    address public immutable resale;
+    /// @inheritdoc IGpuMarket
+    address public immutable arbitration;
+    ISeriesMetadata private immutable _metadata;
+    /// @inheritdoc IGpuMarket
     uint32 public immutable START_GRACE;
     /// @inheritdoc IGpuMarket
     uint32 public immutable FREEZE;
     /// @inheritdoc IGpuMarket
     uint32 public immutable REDEEM_GRACE;
 
-    /// @inheritdoc IGpuMarket
-    uint256 public totalHeld;
-    mapping(address owner => Account account) private _accounts;
-    mapping(uint256 series => mapping(address holder => Position position)) private _positions;
-    /// @dev Zero: the account signs for itself.
-    mapping(address account => address delegate) private _delegates;
-    mapping(address account => mapping(address delegate => uint256 until)) private _replacedUntil;
+    Books private _books;
 
-    constructor(IERC20 token, IProviderRegistry registry_, IParameters parameters_, Timing memory timing)
-        ERC1155("")
-        EIP712("GPU Bourse", "1")
-    {
-        if (timing.startGrace > MAX_START_GRACE) revert TimingOutOfRange(timing.startGrace, MAX_START_GRACE);
-        if (timing.freeze > MAX_FREEZE) revert TimingOutOfRange(timing.freeze, MAX_FREEZE);
-        if (timing.redeemGrace > MAX_REDEEM_GRACE) revert TimingOutOfRange(timing.redeemGrace, MAX_REDEEM_GRACE);
-        if (registry_.market() != address(this) || registry_.REDEEM_GRACE() != timing.redeemGrace) {
-            revert RegistryMismatch(address(registry_), registry_.market());
+    /// @dev What one ask means to all its bids.
+    struct Sale {
+        bytes32 askDigest;
+        SaleTerms terms;
+        OrderRecord record;
+    }
+
+    modifier only(address module) {
+        if (msg.sender != module) revert OnlyModule(msg.sender);
+        _;
+    }
+
+    constructor(
+        IERC20 token,
+        IProviderRegistry registry_,
+        IParameters parameters_,
+        address resale_,
+        address arbitration_,
+        ISeriesMetadata metadata,
+        Timing memory timing
+    ) ERC1155("") EIP712("GPU Bourse", "1") {
+        timing.check();
+        if (registry_.market() != address(this) || registry_.arbitration() != arbitration_) {
+            revert RegistryMismatch(address(registry_), address(this));
         }
+        if (registry_.REDEEM_GRACE() != timing.redeemGrace) {
+            revert RegistryMismatch(address(registry_), address(this));
+        }
+        if (resale_ == address(0) || arbitration_ == address(0)) revert ZeroAddress();
         paymentToken = token;
         registry = registry_;
         parameters = parameters_;
+        resale = resale_;
+        arbitration = arbitration_;
+        _metadata = metadata;
         START_GRACE = timing.startGrace;
         FREEZE = timing.freeze;
         REDEEM_GRACE = timing.redeemGrace;
@@ -80,81 +106,58 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     }
 
     /// @inheritdoc IGpuMarket
+    function depositWithPermit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
+        Accounts.permit(paymentToken, amount, deadline, v, r, s);
+        depositFor(msg.sender, amount);
+    }
+
+    /// @inheritdoc IGpuMarket
     function depositFor(address account, uint256 amount) public nonReentrant {
-        if (account == address(0)) revert ZeroAddress();
-        // What arrived is known only afterwards: the one place where the transfer precedes the effects.
-        uint256 before = paymentToken.balanceOf(address(this));
-        paymentToken.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 arrived = paymentToken.balanceOf(address(this)) - before;
-        if (arrived == 0) revert ZeroAmount();
-        uint256 held = totalHeld + arrived;
-        if (held > type(uint64).max) revert HeldLimit(held, type(uint64).max);
-        totalHeld = held;
-        _credit(account, arrived);
-        emit Deposited(account, msg.sender, arrived);
+        Accounts.payIn(_books, paymentToken, account, amount);
     }
 
     /// @inheritdoc IGpuMarket
     function withdraw(address to, uint256 amount) external nonReentrant {
-        if (to == address(0) || to == address(this)) revert ZeroAddress();
-        if (amount == 0) revert ZeroAmount();
-        _debit(msg.sender, amount);
-        totalHeld -= amount;
-        emit Withdrawn(msg.sender, to, amount);
-        paymentToken.safeTransfer(to, amount);
+        Accounts.payOut(_books, paymentToken, to, amount);
     }
 
     /// @inheritdoc IGpuMarket
     function setDelegate(address delegate) external {
-        address previous = delegateOf(msg.sender);
-        _delegates[msg.sender] = delegate == msg.sender ? address(0) : delegate;
-        address current = delegateOf(msg.sender);
-        if (current == previous) return;
-        uint256 until = block.timestamp + REDEEM_GRACE;
-        _replacedUntil[msg.sender][previous] = until;
-        emit DelegateChanged(msg.sender, current, previous, until);
+        Accounts.setDelegate(_books, delegate, REDEEM_GRACE);
     }
 
     /// @inheritdoc IGpuMarket
     function cancel(uint64[] calldata nonces) external {
-        Account account = _accounts[msg.sender];
-        for (uint256 i = 0; i < nonces.length; ++i) {
-            account = account.spend(nonces[i]);
-        }
-        _accounts[msg.sender] = account;
-        emit NoncesCancelled(msg.sender, nonces);
+        Accounts.cancel(_books, nonces);
     }
 
     /// @inheritdoc IGpuMarket
     function cancelAll() external {
-        Account account = _accounts[msg.sender].nextEpoch();
-        _accounts[msg.sender] = account;
-        emit EpochRaised(msg.sender, account.epoch());
+        Accounts.cancelAll(_books);
     }
 
     /// @inheritdoc IGpuMarket
     function bond(uint64 amount) external {
         if (amount == 0) revert ZeroAmount();
-        _debit(msg.sender, amount);
+        _books.debit(msg.sender, amount);
         emit Bonded(msg.sender, amount);
         registry.addBond(msg.sender, amount);
     }
 
     /// @inheritdoc IGpuMarket
-    function releaseBond(address provider) external {
-        uint64 amount = registry.takeUnbonded(provider);
-        _credit(provider, amount);
-        emit BondReleased(provider, amount);
+    function releaseBond(address account) external {
+        uint64 amount = registry.takeUnbonded(account);
+        _books.credit(account, amount);
+        emit BondReleased(account, amount);
     }
 
     // ------------------------------------------------------------------ fill
 
     /// @inheritdoc IGpuMarket
     function fill(AskGroup[] calldata groups) external returns (bytes4[][] memory reasons) {
+        if (parameters.paused()) revert FillsPaused();
         reasons = new bytes4[][](groups.length);
-        for (uint256 i = 0; i < groups.length; ++i) {
-            reasons[i] = _fillGroup(groups[i]);
-        }
+        for (uint256 i = 0; i < groups.length; ++i) reasons[i] = _fillGroup(groups[i]);
     }
 
     function _fillGroup(AskGroup calldata group) private returns (bytes4[] memory reasons) {
@@ -176,7 +179,9 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
             if (refusal == 0) ++count;
             else emit FillSkipped(sale.askDigest, result.bid, refusal);
         }
-        if (count != 0) emit Filled(sale.askDigest, sale.provider, sale.terms, OrderRules.first(filled, count));
+        if (count == 0) return reasons;
+        if (OrderRules.keepsRecord(group.ask)) _books.records[sale.askDigest] = sale.record;
+        emit Filled(sale.askDigest, sale.terms.provider, group.ask.terms, OrderRules.first(filled, count));
     }
 
     function _openSale(Ask calldata ask, bytes calldata signature)
@@ -185,16 +190,17 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         returns (Sale memory sale, bytes4 refusal)
     {
         sale.askDigest = _hashTypedDataV4(AskLib.hash(ask));
-        refusal = OrderRules.askFields(ask);
+        if (ask.series != 0) return (sale, WrongMarket.selector);
+        refusal = OrderRules.validity(ask.validFrom, ask.deadline, ask.filler);
         if (refusal != 0) return (sale, refusal);
-        sale.terms = ask.terms;
-        (sale.provider, sale.deviceClass, sale.step, sale.isolation, sale.reservationFeeBps) =
-            registry.saleTerms(ask.terms);
-        if (sale.provider == address(0) || sale.provider != ask.seller) return (sale, TermsNotSellers.selector);
-        Account account = _accounts[ask.seller];
+        sale.terms = registry.saleTerms(ask.terms);
+        address provider = sale.terms.provider;
+        if (provider == address(0) || provider != ask.seller) return (sale, TermsNotSellers.selector);
+        Account account = _books.accounts[ask.seller];
         if (account.epoch() != ask.epoch) return (sale, EpochMismatch.selector);
         if (!account.isOpen(ask.nonce)) return (sale, NonceSpent.selector);
-        if (Signatures.signer(sale.askDigest, signature) != ask.seller) return (sale, BadSignature.selector);
+        if (!Signatures.isValid(ask.seller, sale.askDigest, signature)) return (sale, BadSignature.selector);
+        if (OrderRules.keepsRecord(ask)) sale.record = _books.records[sale.askDigest];
     }
 
     /// @dev Every check that has no effect comes before `reserve`, the first effect, which is also the last check.
@@ -202,42 +208,41 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         private
         returns (bytes4 refusal)
     {
-        refusal = OrderRules.pair(ask, sale, wanted, START_GRACE);
-        if (refusal != 0) return refusal;
-
         Bid calldata bid = wanted.bid;
+        refusal = OrderRules.pair(ask, sale.terms, wanted);
+        if (refusal == 0) refusal = OrderRules.start(wanted.start, START_GRACE);
+        uint256 gpuMs = uint256(wanted.milli) * wanted.duration;
+        if (refusal == 0) refusal = OrderRules.askRest(ask, sale.record, gpuMs);
+        if (refusal != 0) return refusal;
+
         uint256 ticks = wanted.pricePerGpuHour / Units.TICK;
-        uint256 units = (uint256(wanted.milli) * wanted.duration) / Units.LOT;
-        uint256 cost = Units.cost(units, ticks);
-        Account account = _accounts[bid.buyer];
-        refusal = OrderRules.buyer(bid, account, cost);
+        uint256 cost = Units.cost(gpuMs / Units.LOT, ticks);
+        Account account = _books.accounts[bid.buyer];
+        OrderRecord record;
+        if (OrderRules.keepsRecord(bid)) record = _books.records[result.bid];
+        refusal = OrderRules.bidRest(bid, record, wanted.milli, cost);
+        if (refusal == 0) refusal = OrderRules.buyer(bid, account, cost);
         if (refusal != 0) return refusal;
-        if (Signatures.signer(result.bid, wanted.signature) != bid.buyer || bid.buyer == address(0)) {
-            return BadSignature.selector;
-        }
+        if (!Signatures.isValid(bid.buyer, result.bid, wanted.signature)) return BadSignature.selector;
 
-        uint256 series = SeriesId.pack(wanted.start, wanted.duration, ticks, sale.step, sale.terms);
-        Position position = _positions[series][bid.buyer];
+        uint256 series = SeriesId.pack(wanted.start, wanted.duration, ticks, sale.terms.step, ask.terms);
+        Position position = _books.positions[series][bid.buyer];
         if (position.flags() != 0) return PositionNotOpen.selector;
-        uint40 end = wanted.start + wanted.duration;
-        refusal = registry.reserve(sale.terms, wanted.milli, wanted.start, end);
+        refusal = registry.reserve(ask.terms, wanted.milli, wanted.start, wanted.start + wanted.duration);
         if (refusal != 0) return refusal;
 
-        _accounts[bid.buyer] = account.debit(cost).spend(bid.nonce);
-        _positions[series][bid.buyer] = position.add(units, wanted.milli, end);
+        record = record.add(gpuMs, wanted.milli, cost);
+        sale.record = sale.record.add(gpuMs, wanted.milli, cost);
+        if (OrderRules.keepsRecord(bid)) _books.records[result.bid] = record;
+        account = account.debit(cost);
+        _books.accounts[bid.buyer] = OrderRules.isDone(bid, record) ? account.spend(bid.nonce) : account;
+        uint256 units = gpuMs / Units.LOT;
+        _books.positions[series][bid.buyer] = position.add(units, wanted.milli, wanted.start + wanted.duration);
         (result.buyer, result.series, result.milli, result.units) = (bid.buyer, series, wanted.milli, uint64(units));
         emit TransferSingle(msg.sender, address(0), bid.buyer, series, units);
     }
 
     // ------------------------------------------------------------------ redeem
-
-    /// @dev The payee of the terms last seen: vouchers of one provider come one after another.
-    struct Payee {
-        uint64 terms;
-        address provider;
-        uint16 feeBps;
-        address treasury;
-    }
 
     /// @inheritdoc IGpuMarket
     function redeem(SignedVoucher[] calldata vouchers) external returns (bytes4[] memory reasons) {
@@ -252,144 +257,174 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
 
     function _redeem(SignedVoucher calldata signed, Payee memory payee) private returns (bytes4 refusal) {
         Voucher calldata voucher = signed.voucher;
-        Position position = _positions[voucher.series][voucher.holder];
-        refusal = VoucherRules.refusal(voucher, position);
+        Position position = _books.positions[voucher.series][voucher.holder];
+        Payout.lookUp(payee, voucher.series.terms(), registry, parameters);
+        refusal = position.refusal(
+            voucher.series.start(),
+            voucher.usedGpuMs,
+            voucher.missedIntervals,
+            voucher.isFinal,
+            payee.terms.receiptInterval
+        );
         if (refusal != 0) return refusal;
-        uint64 terms = voucher.series.terms();
-        if (payee.terms != terms) {
-            (payee.provider, payee.feeBps) = registry.payeeOf(terms);
-            (payee.terms, payee.treasury) = (terms, parameters.treasury());
-        }
-        if (!_signaturesHold(signed, payee.provider)) return BadSignature.selector;
+        bool misses = voucher.missedIntervals != position.missed();
+        if (!_signaturesHold(signed, payee.terms.provider, misses || voucher.isFinal)) return BadSignature.selector;
 
-        uint256 ticks = voucher.series.ticks();
-        uint256 payment =
-            Units.paymentDown(voucher.usedGpuMs, ticks) - Units.paymentDown(position.used(), ticks);
-        uint256 fee = Units.shareDown(payment, payee.feeBps);
-        _positions[voucher.series][voucher.holder] = position.use(voucher.usedGpuMs, voucher.isFinal);
-        _credit(payee.provider, payment - fee);
-        if (fee != 0) _credit(payee.treasury, fee);
-        emit Redeemed(
-            voucher.series, voucher.holder, payee.provider, voucher.usedGpuMs, payment, fee, voucher.isFinal
+        Position next = position.use(voucher.usedGpuMs);
+        if (misses) {
+            next = next.miss(voucher.missedIntervals);
+            emit IntervalsMissed(voucher.series, voucher.holder, voucher.missedIntervals);
+        }
+        if (voucher.isFinal) next = next.mark(PositionLib.FINAL);
+        _books.positions[voucher.series][voucher.holder] = next;
+        Payout.payUsage(
+            _books, voucher.series, voucher.holder, position.used(), voucher.usedGpuMs, voucher.isFinal, payee
         );
     }
 
-    function _signaturesHold(SignedVoucher calldata signed, address provider) private view returns (bool) {
+    function _signaturesHold(SignedVoucher calldata signed, address provider, bool both) private view returns (bool) {
         bytes32 digest = _hashTypedDataV4(VoucherLib.hash(signed.voucher));
         if (!isDelegate(signed.voucher.holder, Signatures.signer(digest, signed.holderSignature))) return false;
-        if (!signed.voucher.isFinal) return true;
-        return registry.isAgent(provider, Signatures.signer(digest, signed.agentSignature));
+        return !both || registry.isAgent(provider, Signatures.signer(digest, signed.agentSignature));
     }
 
-    // ------------------------------------------------------------------ close
+    /// @inheritdoc IGpuMarket
+    function redeemGroup(UsageGroup calldata group, bytes calldata signature)
+        external
+        returns (bytes4[] memory reasons)
+    {
+        return Payout.redeemGroup(_books, _wiring(), _domainSeparatorV4(), group, signature);
+    }
 
     /// @inheritdoc IGpuMarket
     function close(Closing[] calldata closings) external returns (bytes4[] memory reasons) {
-        reasons = new bytes4[](closings.length);
-        for (uint256 i = 0; i < closings.length; ++i) {
-            bytes4 refusal = _close(closings[i].series, closings[i].holder);
-            reasons[i] = refusal;
-            if (refusal != 0) emit CloseSkipped(closings[i].series, closings[i].holder, refusal);
-        }
+        return Payout.close(_books, _wiring(), closings);
     }
 
-    function _close(uint256 series, address holder) private returns (bytes4) {
-        Position position = _positions[series][holder];
-        uint256 units = position.units();
-        if (units == 0) return NoPosition.selector;
-        uint256 end = position.end();
-        // Up to start + START_GRACE a fill may still come: closing and filling must never overlap.
-        if (block.timestamp <= series.start() + START_GRACE) return CloseTooEarly.selector;
-        if (!position.isFinal() && block.timestamp <= end + REDEEM_GRACE) return CloseTooEarly.selector;
-
-        uint256 used = position.used();
-        uint256 ticks = series.ticks();
-        uint256 refund = Units.cost(units, ticks) - Units.paymentDown(used, ticks);
-        _positions[series][holder] = Position.wrap(0);
-        if (refund != 0) _credit(holder, refund);
-        emit TransferSingle(msg.sender, holder, address(0), series, units);
-        emit Closed(series, holder, uint64(used), refund);
-        // Past hours are nobody's: only the running and the later ones go back.
-        if (end > (block.timestamp / 1 hours) * 1 hours) {
-            registry.release(series.terms(), uint32(position.milli()), uint40(series.start()), uint40(end));
-        }
-        return 0;
+    function _wiring() private view returns (Wiring memory) {
+        return Wiring(registry, parameters, START_GRACE, REDEEM_GRACE);
     }
 
     // ------------------------------------------------------------------ ERC-1155
 
     /// @inheritdoc ERC1155
     function balanceOf(address holder, uint256 series) public view override returns (uint256) {
-        return _positions[series][holder].units();
+        return _books.positions[series][holder].units();
+    }
+
+    /// @inheritdoc ERC1155
+    function uri(uint256 series) public view override returns (string memory) {
+        return _metadata.uri(series);
+    }
+
+    /// @inheritdoc IGpuMarket
+    function split(uint256 series, uint40 at, uint32 milli) external returns (uint256 head, uint256 tail) {
+        return Recut.split(_books, series, at, milli, FREEZE);
+    }
+
+    /// @inheritdoc IGpuMarket
+    function merge(uint256 first, uint256 second, uint32 milli) external returns (uint256 merged) {
+        return Recut.merge(_books, first, second, milli, FREEZE);
     }
 
     /// @dev Reached by transfers only: fills and closings write positions themselves.
     function _update(address from, address to, uint256[] memory ids, uint256[] memory values) internal override {
         if (ids.length != values.length) revert ERC1155InvalidArrayLength(ids.length, values.length);
-        for (uint256 i = 0; i < ids.length; ++i) _move(from, to, ids[i], values[i]);
+        for (uint256 i = 0; i < ids.length; ++i) Recut.move(_books, from, to, ids[i], values[i], FREEZE);
         if (ids.length == 1) emit TransferSingle(msg.sender, from, to, ids[0], values[0]);
         else emit TransferBatch(msg.sender, from, to, ids, values);
     }
 
-    function _move(address from, address to, uint256 series, uint256 units) private {
-        Position source = _positions[series][from];
-        if (units > source.units()) revert ERC1155InsufficientBalance(from, source.units(), units, series);
-        if (units == 0) return;
-        uint256 start = series.start();
-        if (block.timestamp + FREEZE >= start) revert TransfersFrozen(start - FREEZE, block.timestamp);
-        uint256 gpuMs = units * Units.LOT;
-        uint256 stepGpuMs = series.step() * series.duration();
-        if (gpuMs % stepGpuMs != 0) revert NotWholeSteps(gpuMs, stepGpuMs);
-        uint256 milli = gpuMs / series.duration();
-        uint256 end = source.end();
-        _positions[series][from] = source.remove(units, milli);
-        _positions[series][to] = _positions[series][to].add(units, milli, end);
+    // ------------------------------------------------------------------ the modules' hooks
+
+    /// @inheritdoc IGpuMarket
+    function pay(address from, address to, uint256 amount) external {
+        if (msg.sender != arbitration && msg.sender != address(registry)) revert OnlyModule(msg.sender);
+        _books.debit(from, amount);
+        _books.credit(to, amount);
+        emit Paid(from, to, amount, msg.sender);
+    }
+
+    /// @inheritdoc IGpuMarket
+    function creditFromBond(address account, uint256 amount) external only(address(registry)) {
+        _books.credit(account, amount);
+        emit CreditedFromBond(account, amount);
+    }
+
+    /// @inheritdoc IGpuMarket
+    function resell(SeriesSale calldata sale) external only(resale) {
+        Recut.resell(_books, sale, parameters.treasury(), FREEZE);
+    }
+
+    /// @inheritdoc IGpuMarket
+    function openCase(uint256 series, address holder, bool agentClaim) external only(arbitration) {
+        uint256 flags = agentClaim ? PositionLib.CASE | PositionLib.AGENT_CLAIMED : PositionLib.CASE;
+        _books.positions[series][holder] = _books.positions[series][holder].mark(flags);
+        emit CaseOpened(series, holder, agentClaim);
+    }
+
+    /// @inheritdoc IGpuMarket
+    function settleCase(uint256 series, address holder, uint64 usedGpuMs, uint32 missedIntervals, uint8 flags)
+        external
+        only(arbitration)
+        returns (uint256 payment)
+    {
+        return Payout.settleCase(_books, _wiring(), series, holder, usedGpuMs, missedIntervals, flags);
+    }
+
+    /// @inheritdoc IGpuMarket
+    function shorten(uint256 series, address holder, uint40 end) external only(arbitration) {
+        Payout.shorten(_books, _wiring(), series, holder, end);
     }
 
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IGpuMarket
+    function DOMAIN_SEPARATOR() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
+    /// @inheritdoc IGpuMarket
+    function totalHeld() external view returns (uint256) {
+        return _books.totalHeld;
+    }
+
+    /// @inheritdoc IGpuMarket
     function accountOf(address account) external view returns (AccountState memory) {
-        Account word = _accounts[account];
+        Account word = _books.accounts[account];
         return AccountState(uint64(word.balance()), word.epoch(), uint32(word.firstNonce()), word.window());
     }
 
     /// @inheritdoc IGpuMarket
     function isNonceOpen(address account, uint64 nonce) external view returns (bool) {
-        return _accounts[account].isOpen(nonce);
+        return _books.accounts[account].isOpen(nonce);
     }
 
     /// @inheritdoc IGpuMarket
-    function delegateOf(address account) public view returns (address) {
-        address delegate = _delegates[account];
-        return delegate == address(0) ? account : delegate;
+    function delegateOf(address account) external view returns (address) {
+        return _books.delegateOf(account);
     }
 
     /// @inheritdoc IGpuMarket
     function isDelegate(address account, address key) public view returns (bool) {
-        if (key == address(0)) return false;
-        return key == account || key == _delegates[account] || block.timestamp <= _replacedUntil[account][key];
+        return _books.speaksFor(account, key);
+    }
+
+    /// @inheritdoc IGpuMarket
+    function recordOf(bytes32 order) external view returns (uint256) {
+        return OrderRecord.unwrap(_books.records[order]);
     }
 
     /// @inheritdoc IGpuMarket
     function positionOf(uint256 series, address holder) external view returns (PositionState memory) {
-        Position word = _positions[series][holder];
+        Position word = _books.positions[series][holder];
         return PositionState(
             uint64(word.units()),
             uint32(word.milli()),
             uint64(word.used()),
             uint40(word.end()),
-            uint8(word.flags())
+            uint8(word.flags()),
+            uint32(word.missed())
         );
-    }
-
-    function _credit(address account, uint256 amount) private {
-        _accounts[account] = _accounts[account].credit(amount);
-    }
-
-    function _debit(address account, uint256 amount) private {
-        Account word = _accounts[account];
-        if (amount > word.balance()) revert InsufficientBalance(word.balance(), amount);
-        _accounts[account] = word.debit(amount);
     }
 }

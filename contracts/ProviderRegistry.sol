@@ -2,26 +2,36 @@
 pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IGpuMarket} from "./interfaces/IGpuMarket.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {AttestationRules} from "./libraries/AttestationRules.sol";
+import {Bonds} from "./libraries/Bonds.sol";
 import {Lanes} from "./libraries/Lanes.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
 import {Units} from "./libraries/Units.sol";
 import {Attestation, AttestationLib} from "./types/Attestation.sol";
-import {RegisteredTerms, Terms} from "./types/Terms.sol";
+import {PayTerms, RegisteredTerms, SaleTerms, Terms} from "./types/Terms.sol";
+import {Timing, TimingLib} from "./types/Timing.sol";
 
 /// @title Providers, terms, devices, sold hours and bonds
 contract ProviderRegistry is IProviderRegistry, EIP712 {
+    using Bonds for Bond;
     using Lanes for mapping(uint256 slot => uint256 word);
+    using TimingLib for Timing;
 
     uint256 private constant MAX_CLASSES = 64;
+    /// @inheritdoc IProviderRegistry
+    address public constant BURNED = 0x000000000000000000000000000000000000dEaD;
 
     /// @inheritdoc IProviderRegistry
     address public immutable market;
+    /// @inheritdoc IProviderRegistry
+    address public immutable arbitration;
     IParameters private immutable _parameters;
     /// @inheritdoc IProviderRegistry
     uint32 public immutable REDEEM_GRACE;
+    uint32 private immutable _longestCase;
     /// @inheritdoc IProviderRegistry
     bool public immutable ALLOW_SIMULATED;
 
@@ -31,7 +41,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     /// @inheritdoc IProviderRegistry
     mapping(address provider => address agent) public agentOf;
     mapping(address provider => mapping(address agent => uint256 until)) private _replacedUntil;
-    mapping(address provider => Bond bond) private _bonds;
+    mapping(address account => Bond bond) private _bonds;
     mapping(address provider => bytes32[] classes) private _classes;
     mapping(address provider => mapping(bytes32 deviceClass => Capacity capacity)) private _capacity;
     mapping(address provider => mapping(bytes32 deviceClass => bytes32[] devices)) private _devicesOf;
@@ -44,13 +54,25 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         _;
     }
 
-    constructor(address market_, IParameters parameters_, uint32 redeemGrace, bool allowSimulated)
-        EIP712("GPU Bourse", "1")
-    {
-        if (market_ == address(0)) revert ZeroAddress();
+    modifier onlyArbitration() {
+        if (msg.sender != arbitration) revert OnlyArbitration(arbitration, msg.sender);
+        _;
+    }
+
+    constructor(
+        address market_,
+        address arbitration_,
+        IParameters parameters_,
+        Timing memory timing,
+        bool allowSimulated
+    ) EIP712("GPU Bourse", "1") {
+        if (market_ == address(0) || arbitration_ == address(0)) revert ZeroAddress();
+        timing.check();
         market = market_;
+        arbitration = arbitration_;
         _parameters = parameters_;
-        REDEEM_GRACE = redeemGrace;
+        REDEEM_GRACE = timing.redeemGrace;
+        _longestCase = timing.longestCase();
         ALLOW_SIMULATED = allowSimulated;
     }
 
@@ -78,7 +100,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     /// @inheritdoc IProviderRegistry
     function registerTerms(Terms calldata terms) external returns (uint64 number) {
         _registered(msg.sender);
-        TermsRules.check(terms);
+        TermsRules.check(terms, _parameters.arbiterSetCount());
         uint16 feeBps = _parameters.feeBps();
         number = ++termsCount;
         RegisteredTerms storage stored = _terms[number];
@@ -88,7 +110,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         (stored.reservationFeeBps, stored.slaCreditBps, stored.interruptible, stored.notice) =
             (terms.reservationFeeBps, terms.slaCreditBps, terms.interruptible, terms.notice);
         (stored.receiptInterval, stored.unsignedIntervals, stored.arbiterSet) =
-            (terms.receiptInterval, terms.unsignedIntervals, terms.arbiterSet);
+            (uint16(terms.receiptInterval), terms.unsignedIntervals, terms.arbiterSet);
         emit TermsRegistered(number, msg.sender, feeBps, terms);
     }
 
@@ -97,7 +119,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         Bond storage bond = _bonds[msg.sender];
         if (amount == 0) revert ZeroAmount();
         if (amount > bond.bonded) revert InsufficientBond(bond.bonded, amount);
-        uint40 ends = uint40(_lastSoldEnd(msg.sender) + REDEEM_GRACE);
+        uint40 ends = uint40(_lastSoldEnd(msg.sender) + REDEEM_GRACE + _longestCase);
         bond.bonded -= amount;
         bond.unbonding += amount;
         bond.unbondingEnds = ends;
@@ -115,9 +137,16 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
             _registered(attestations[i].provider);
             AttestationRules.checkFields(attestations[i], ALLOW_SIMULATED);
             bytes32 digest = _hashTypedDataV4(AttestationLib.hash(attestations[i]));
-            AttestationRules.checkAuditors(_parameters, digest, signatures[i]);
+            address[] memory auditors = AttestationRules.checkAuditors(_parameters, digest, signatures[i], _bonds);
             _enrol(attestations[i]);
+            _payAuditors(auditors);
         }
+    }
+
+    function _payAuditors(address[] memory auditors) private {
+        uint64 fee = _parameters.attestationFee();
+        if (fee == 0) return;
+        for (uint256 i = 0; i < auditors.length; ++i) IGpuMarket(market).pay(msg.sender, auditors[i], fee);
     }
 
     /// @inheritdoc IProviderRegistry
@@ -218,7 +247,8 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     function _setCapacity(address provider, bytes32 deviceClass, uint16 lanes, uint16 laneMilli) private {
         Capacity storage capacity = _capacity[provider][deviceClass];
         Bond storage bond = _bonds[provider];
-        uint256 before = uint256(capacity.lanes) * capacity.laneMilli * capacity.minBondPerMilli;
+        uint256 attested = uint256(capacity.lanes) * capacity.laneMilli;
+        uint256 before = attested * capacity.minBondPerMilli;
         capacity.lanes = lanes;
         capacity.laneMilli = laneMilli;
         capacity.expiry = _earliestExpiry(_devicesOf[provider][deviceClass]);
@@ -226,6 +256,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         uint256 required = bond.required + uint256(lanes) * laneMilli * capacity.minBondPerMilli - before;
         if (required > type(uint64).max) revert BondOverflow(required, type(uint64).max);
         bond.required = uint64(required);
+        bond.attestedMilli = uint32(bond.attestedMilli + uint256(lanes) * laneMilli - attested);
         emit CapacityChanged(provider, deviceClass, lanes, laneMilli, capacity.expiry);
     }
 
@@ -286,22 +317,43 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     }
 
     /// @inheritdoc IProviderRegistry
-    function addBond(address provider, uint64 amount) external onlyMarket {
-        _registered(provider);
-        uint64 bonded = _bonds[provider].bonded + amount;
-        _bonds[provider].bonded = bonded;
-        emit BondAdded(provider, amount, bonded);
+    function addBond(address account, uint64 amount) external onlyMarket {
+        uint64 bonded = _bonds[account].bonded + amount;
+        _bonds[account].bonded = bonded;
+        emit BondAdded(account, amount, bonded);
     }
 
     /// @inheritdoc IProviderRegistry
-    function takeUnbonded(address provider) external onlyMarket returns (uint64 amount) {
-        Bond storage bond = _bonds[provider];
+    function takeUnbonded(address account) external onlyMarket returns (uint64 amount) {
+        Bond storage bond = _bonds[account];
         amount = bond.unbonding;
-        if (amount == 0) revert NothingUnbonding(provider);
+        if (amount == 0) revert NothingUnbonding(account);
         if (block.timestamp < bond.unbondingEnds) revert UnbondingNotOver(bond.unbondingEnds, block.timestamp);
         bond.unbonding = 0;
         bond.unbondingEnds = 0;
-        emit BondTaken(provider, amount);
+        emit BondTaken(account, amount);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function takeBond(address provider, uint256 milli, uint256 amount) external onlyMarket returns (uint256 taken) {
+        Bond storage bond = _bonds[provider];
+        uint256 share = bond.share(milli);
+        taken = bond.take(amount < share ? amount : share);
+        emit CreditTaken(provider, uint64(taken));
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function slash(address account, uint256 amount, address victim, uint256 victimPart, bytes32 evidence)
+        external
+        onlyArbitration
+        returns (uint256 taken)
+    {
+        if (evidence == 0) revert NoEvidence();
+        taken = _bonds[account].take(amount);
+        uint256 toVictim = victimPart < taken ? victimPart : taken;
+        emit Slashed(account, victim, uint64(taken), uint64(toVictim), evidence);
+        if (toVictim != 0) IGpuMarket(market).creditFromBond(victim, toVictim);
+        if (taken != toVictim) IGpuMarket(market).creditFromBond(BURNED, taken - toVictim);
     }
 
     // ------------------------------------------------------------------ views
@@ -310,6 +362,11 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     function isAgent(address provider, address key) external view returns (bool) {
         if (key == address(0)) return false;
         return key == agentOf[provider] || block.timestamp <= _replacedUntil[provider][key];
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function wasAgent(address provider, address key) external view returns (bool) {
+        return key != address(0) && (key == agentOf[provider] || _replacedUntil[provider][key] != 0);
     }
 
     /// @inheritdoc IProviderRegistry
@@ -329,18 +386,27 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     }
 
     /// @inheritdoc IProviderRegistry
-    function saleTerms(uint64 number)
-        external
-        view
-        returns (address provider, bytes32 deviceClass, uint16 step, uint8 isolation, uint16 reservationFeeBps)
-    {
+    function saleTerms(uint64 number) external view returns (SaleTerms memory terms) {
         RegisteredTerms storage stored = _terms[number];
-        return (stored.provider, stored.deviceClass, stored.step, stored.isolation, stored.reservationFeeBps);
+        (terms.provider, terms.deviceClass, terms.step) = (stored.provider, stored.deviceClass, stored.step);
+        (terms.isolation, terms.feeBps, terms.notice) = (stored.isolation, stored.feeBps, stored.notice);
+        (terms.reservationFeeBps, terms.slaCreditBps) = (stored.reservationFeeBps, stored.slaCreditBps);
+        (terms.interruptible, terms.arbiterSet) = (stored.interruptible, stored.arbiterSet);
     }
 
     /// @inheritdoc IProviderRegistry
-    function payeeOf(uint64 number) external view returns (address provider, uint16 feeBps) {
-        return (_terms[number].provider, _terms[number].feeBps);
+    function payTerms(uint64 number) external view returns (PayTerms memory terms) {
+        RegisteredTerms storage stored = _terms[number];
+        (terms.provider, terms.feeBps, terms.receiptInterval) =
+            (stored.provider, stored.feeBps, stored.receiptInterval);
+        (terms.reservationFeeBps, terms.slaCreditBps) = (stored.reservationFeeBps, stored.slaCreditBps);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function isLapsed(uint64 number) external view returns (bool) {
+        RegisteredTerms storage stored = _terms[number];
+        Capacity storage capacity = _capacity[stored.provider][stored.deviceClass];
+        return capacity.lanes == 0 || block.timestamp >= capacity.expiry;
     }
 
     /// @inheritdoc IProviderRegistry
@@ -380,8 +446,18 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     }
 
     /// @inheritdoc IProviderRegistry
-    function bondOf(address provider) external view returns (Bond memory) {
-        return _bonds[provider];
+    function bondOf(address account) external view returns (Bond memory) {
+        return _bonds[account];
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function freeBond(address account) external view returns (uint256) {
+        return _bonds[account].free();
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function leaseBond(address provider, uint256 milli) external view returns (uint256) {
+        return _bonds[provider].share(milli);
     }
 
     function _lastSoldEnd(address provider) private view returns (uint256 last) {

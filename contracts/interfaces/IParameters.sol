@@ -3,11 +3,13 @@ pragma solidity 0.8.30;
 
 /// @title What governance may set, within caps that the code fixes
 /// @notice Every setter belongs to `GOVERNOR_ROLE`, which the timelock holds: a change is announced on chain for
-/// the timelock's delay before it counts. No value here can move anybody's funds, and none reaches a lease that
-/// was sold before: the fee and the arbiter set of a lease are fixed when its terms are registered, and arbiter
-/// sets are never changed.
+/// the timelock's delay before it counts. No value here can move anybody's funds. The fee and the arbiter set of a
+/// lease are fixed when its terms are registered, and arbiter sets are never changed; minimum bonds count for later
+/// fills. Treasury, role bond and dispute fee count for what happens after they are set, in leases sold before too:
+/// that is why they are capped, and who gets the fee is nothing to those who pay it.
 /// @dev Roles are OpenZeppelin's `AccessControlDefaultAdminRules`; the timelock is the default admin. It passes
-/// that role on in two steps, `ADMIN_DELAY` apart, on top of its own delay; and may replace the pauser.
+/// that role on in two steps, `ADMIN_DELAY` apart, on top of its own delay; and may replace the pauser. Whomever it
+/// grants the governor's role changes values without delay: watch `RoleGranted` among what is announced.
 /// Assumption: the timelock's delay is long enough for those who disagree to leave.
 interface IParameters {
     /// @notice What a deployment starts with; the caps hold for it too.

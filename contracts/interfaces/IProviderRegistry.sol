@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Attestation} from "../types/Attestation.sol";
-import {Terms} from "../types/Terms.sol";
+import {PayTerms, SaleTerms, Terms} from "../types/Terms.sol";
 
 /// @title Who provides, on which terms, with which devices and for which hours
 /// @notice Holds no money: the bonds that it counts lie in the market.
@@ -23,7 +23,7 @@ interface IProviderRegistry {
         uint64 minBondPerMilli;
     }
 
-    /// @notice A provider's collateral.
+    /// @notice Anybody's collateral: a provider's, an auditor's, an arbiter's, an operator's.
     struct Bond {
         /// Counts towards the minimum.
         uint64 bonded;
@@ -32,6 +32,8 @@ interface IProviderRegistry {
         uint40 unbondingEnds;
         /// Minimum for a fill: attested milli times the class's minimum, over all classes.
         uint64 required;
+        /// Milli of all attested devices: a lease's share of the bond is milli / attestedMilli.
+        uint32 attestedMilli;
     }
 
     /// @notice One device, or one slice of a device.
@@ -50,13 +52,19 @@ interface IProviderRegistry {
     }
 
     error OnlyMarket(address market, address caller);
+    error OnlyArbitration(address arbitration, address caller);
+    error NoEvidence();
+    /// @notice An auditor's bond is below `parameters.roleBond()`.
+    error RoleBondTooLow(address member, uint256 bonded, uint256 required);
     error ZeroAddress();
     error ZeroAmount();
     error LengthMismatch(uint256 attestations, uint256 signatures);
     error AlreadyRegistered(address provider);
     error NotRegistered(address provider);
-    /// @notice A field is carried by the protocol but not served by this version: it must be zero.
-    error NotSupported(bytes32 field);
+    error BpsTooHigh(uint256 bps, uint256 limit);
+    /// @notice Terms allow interruption exactly where they give notice of it, for a window's length at most.
+    error BadNotice(uint256 notice, uint256 limit);
+    error UnknownArbiterSet(uint32 arbiterSet, uint32 sets);
     error BadClass(bytes32 deviceClass);
     error BadIsolation(uint256 isolation, uint256 strongest);
     /// @notice The step is zero, no divisor of 1000, or not 1000 for an isolation that cannot be divided.
@@ -117,9 +125,15 @@ interface IProviderRegistry {
     event CapacityChanged(
         address indexed provider, bytes32 indexed deviceClass, uint16 lanes, uint16 laneMilli, uint40 expiry
     );
-    event BondAdded(address indexed provider, uint64 amount, uint64 bonded);
-    event UnbondingRequested(address indexed provider, uint64 amount, uint64 unbonding, uint40 ends);
-    event BondTaken(address indexed provider, uint64 amount);
+    event BondAdded(address indexed account, uint64 amount, uint64 bonded);
+    event UnbondingRequested(address indexed account, uint64 amount, uint64 unbonding, uint40 ends);
+    event BondTaken(address indexed account, uint64 amount);
+    /// @notice Left the bond for the holder of a lease, as the terms' SLA credit.
+    event CreditTaken(address indexed provider, uint64 amount);
+    /// @notice `toVictim` went to the victim's account, the rest is burned.
+    event Slashed(
+        address indexed account, address indexed victim, uint64 amount, uint64 toVictim, bytes32 indexed evidence
+    );
 
     // ------------------------------------------------------------------ the provider's calls
 
@@ -132,14 +146,16 @@ interface IProviderRegistry {
     /// @notice Register terms under the next number; immutable, with the fee of this moment.
     function registerTerms(Terms calldata terms) external returns (uint64 number);
 
-    /// @notice Start taking `amount` out of the bond. It stops counting now and leaves by the market's
-    /// `releaseBond` after the last hour sold so far and `REDEEM_GRACE`. Requests add up and the end moves.
+    /// @notice Start taking `amount` out of the caller's bond. It stops counting now, can still be slashed, and leaves by
+    /// the market's `releaseBond` after the last hour sold so far, `REDEEM_GRACE` and the longest case. Requests add
+    /// up and the end moves.
     function requestUnbonding(uint64 amount) external;
 
     // ------------------------------------------------------------------ anybody's calls
 
     /// @notice Enrol or renew devices, each signed by at least the threshold of distinct auditors.
-    /// @dev All or nothing. A whole device and its slices exclude each other.
+    /// @dev All or nothing. A whole device and its slices exclude each other. Each auditor must be bonded and gets
+    /// `parameters.attestationFee()` from the caller's market account.
     function attest(Attestation[] calldata attestations, bytes[][] calldata signatures) external;
 
     /// @notice Take a device out: its owner at any time, anybody after its attestation expired, and only where
@@ -156,14 +172,28 @@ interface IProviderRegistry {
     function release(uint64 terms, uint32 milli, uint40 start, uint40 end) external;
 
     /// @notice Count a bond that the market took.
-    function addBond(address provider, uint64 amount) external;
+    function addBond(address account, uint64 amount) external;
 
     /// @notice Stop counting a bond whose unbonding is over; the market pays it out.
-    function takeUnbonded(address provider) external returns (uint64 amount);
+    function takeUnbonded(address account) external returns (uint64 amount);
+
+    /// @notice Take an SLA credit of a lease of `milli` out of the bond, at most the lease's share; the market pays it.
+    function takeBond(address provider, uint256 milli, uint256 amount) external returns (uint256 taken);
+
+    /// @notice Take up to `amount` out of a bond, unbonding included: the victim gets up to `victimPart` first, the
+    /// rest is burned (credited to an account that nobody holds the key of).
+    function slash(address account, uint256 amount, address victim, uint256 victimPart, bytes32 evidence)
+        external
+        returns (uint256 taken);
 
     // ------------------------------------------------------------------ views
 
     function market() external view returns (address);
+
+    function arbitration() external view returns (address);
+
+    /// @notice The account that burned money is credited to.
+    function BURNED() external view returns (address);
 
     function REDEEM_GRACE() external view returns (uint32);
 
@@ -175,6 +205,9 @@ interface IProviderRegistry {
     /// @notice Whether `key` is the provider's agent key, or was until less than `REDEEM_GRACE` ago.
     function isAgent(address provider, address key) external view returns (bool);
 
+    /// @notice Whether `key` is or ever was the provider's agent key.
+    function wasAgent(address provider, address key) external view returns (bool);
+
     /// @notice How many terms are registered; the numbers run from 1.
     function termsCount() external view returns (uint64);
 
@@ -184,13 +217,13 @@ interface IProviderRegistry {
         returns (Terms memory terms, address provider, uint16 feeBps);
 
     /// @notice What a fill needs of the terms; zeros for an unknown number.
-    function saleTerms(uint64 number)
-        external
-        view
-        returns (address provider, bytes32 deviceClass, uint16 step, uint8 isolation, uint16 reservationFeeBps);
+    function saleTerms(uint64 number) external view returns (SaleTerms memory);
 
-    /// @notice Whom usage under the terms pays, and the fee taken from it; zeros for an unknown number.
-    function payeeOf(uint64 number) external view returns (address provider, uint16 feeBps);
+    /// @notice What a redemption or a closing needs of the terms; zeros for an unknown number.
+    function payTerms(uint64 number) external view returns (PayTerms memory);
+
+    /// @notice Whether the class of the terms has no attested lane any more, or its attestation expired.
+    function isLapsed(uint64 number) external view returns (bool);
 
     function capacityOf(address provider, bytes32 deviceClass) external view returns (Capacity memory);
 
@@ -209,5 +242,11 @@ interface IProviderRegistry {
 
     function deviceOf(bytes32 device) external view returns (Device memory);
 
-    function bondOf(address provider) external view returns (Bond memory);
+    function bondOf(address account) external view returns (Bond memory);
+
+    /// @notice What is bonded beyond the minimum that a provider needs.
+    function freeBond(address account) external view returns (uint256);
+
+    /// @notice The most that one lease of `milli` may cost the bond: bond x milli / attested milli.
+    function leaseBond(address provider, uint256 milli) external view returns (uint256);
 }

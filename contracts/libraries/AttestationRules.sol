@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {Attestation} from "../types/Attestation.sol";
+import {Bonds} from "./Bonds.sol";
 import {Signatures} from "./Signatures.sol";
 import {Units} from "./Units.sol";
 
@@ -22,14 +23,25 @@ library AttestationRules {
         }
     }
 
-    function checkAuditors(IParameters parameters, bytes32 digest, bytes[] calldata signatures) internal view {
+    /// @return auditors Who signed, each once, each bonded.
+    function checkAuditors(
+        IParameters parameters,
+        bytes32 digest,
+        bytes[] calldata signatures,
+        mapping(address account => IProviderRegistry.Bond bond) storage bonds
+    ) internal view returns (address[] memory auditors) {
         uint256 seen;
+        uint256 roleBond = parameters.roleBond();
+        auditors = new address[](signatures.length);
         for (uint256 i = 0; i < signatures.length; ++i) {
             address signer = Signatures.signer(digest, signatures[i]);
+            auditors[i] = signer;
             uint256 index = parameters.auditorIndex(signer);
             if (index == 0) revert IProviderRegistry.NotAuditor(signer);
             if ((seen >> index) & 1 != 0) revert IProviderRegistry.AuditorRepeated(signer);
             seen |= 1 << index;
+            uint256 bonded = Bonds.free(bonds[signer]);
+            if (bonded < roleBond) revert IProviderRegistry.RoleBondTooLow(signer, bonded, roleBond);
         }
         uint256 needed = parameters.auditorThreshold();
         if (signatures.length < needed) revert IProviderRegistry.TooFewAuditors(signatures.length, needed);

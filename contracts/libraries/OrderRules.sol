@@ -5,52 +5,91 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {IGpuMarket} from "../interfaces/IGpuMarket.sol";
 import {Ask} from "../types/Ask.sol";
 import {Bid} from "../types/Bid.sol";
+import {SaleTerms} from "../types/Terms.sol";
 import {Account, AccountLib} from "./Account.sol";
+import {OrderRecord, OrderRecordLib} from "./OrderRecord.sol";
 import {SeriesId} from "./SeriesId.sol";
 import {Units} from "./Units.sol";
 
-/// @notice What every bid of one group needs to know of its ask.
-struct Sale {
-    bytes32 askDigest;
-    address provider;
-    uint64 terms;
-    bytes32 deviceClass;
-    uint16 step;
-    uint8 isolation;
-    uint16 reservationFeeBps;
-}
-
-/// @title What the two orders of a fill allow
-/// @dev Each function returns zero, or the selector of the error that describes the refusal. Sums are taken in 256
+/// @title What an ask and a bid let a fill be
+/// @dev Every function returns zero, or the selector of the error that describes the refusal. Sums are taken in 256
 /// bits, so that no signed value can make a check revert and sink the batch.
 library OrderRules {
     using AccountLib for Account;
+    using OrderRecordLib for OrderRecord;
 
-    function askFields(Ask calldata ask) internal view returns (bytes4) {
-        if (ask.series != 0 || ask.quantity != 0 || ask.maxFills != 0) return IGpuMarket.NotSupported.selector;
-        return _validity(ask.validFrom, ask.deadline, ask.filler);
+    /// @notice Time and filler of an order.
+    function validity(uint256 validFrom, uint256 deadline, address filler) internal view returns (bytes4) {
+        if (block.timestamp < validFrom) return IGpuMarket.NotYetValid.selector;
+        if (block.timestamp > deadline) return IGpuMarket.OrderExpired.selector;
+        uint256 limit = filler == address(0) ? Units.MAX_OPEN_ORDER_LIFE : Units.MAX_ORDER_LIFE;
+        if (deadline - validFrom > limit) return IGpuMarket.OrderLifeTooLong.selector;
+        if (filler != address(0) && filler != msg.sender) return IGpuMarket.WrongFiller.selector;
+        return 0;
     }
 
-    /// @notice What the pair of orders refuses, whoever the buyer's account.
-    function pair(Ask calldata ask, Sale memory sale, IGpuMarket.BidFill calldata wanted, uint256 startGrace)
+    /// @notice What the pair of orders refuses, whatever was filled before and whoever pays.
+    function pair(Ask calldata ask, SaleTerms memory terms, IGpuMarket.BidFill calldata wanted)
         internal
         view
         returns (bytes4 refusal)
     {
-        refusal = _bidFields(wanted.bid);
+        refusal = validity(wanted.bid.validFrom, wanted.bid.deadline, wanted.bid.filler);
         if (refusal == 0) refusal = _price(ask, wanted);
-        if (refusal == 0) refusal = _kind(sale, wanted);
-        if (refusal == 0) refusal = _window(ask, wanted, startGrace);
-        if (refusal == 0) refusal = _amount(ask, sale, wanted);
+        if (refusal == 0) refusal = _kind(terms, wanted);
+        if (refusal == 0) refusal = _window(ask, wanted);
+        if (refusal == 0) refusal = _amount(ask, terms.step, wanted);
+    }
+
+    /// @notice What the start of a new lease must be by the clock.
+    function start(uint256 given, uint256 startGrace) internal view returns (bytes4) {
+        if (given + startGrace < block.timestamp || given > block.timestamp + Units.MAX_AHEAD) {
+            return IGpuMarket.StartOutsideLimits.selector;
+        }
+        return 0;
+    }
+
+    /// @notice What earlier fills left of the ask.
+    function askRest(Ask calldata ask, OrderRecord record, uint256 gpuMs) internal pure returns (bytes4) {
+        if (ask.maxFills != 0 && record.fills() >= ask.maxFills) return IGpuMarket.FillsExceeded.selector;
+        if (ask.quantity != 0 && record.gpuMs() + gpuMs > ask.quantity) return IGpuMarket.QuantityExceeded.selector;
+        return 0;
+    }
+
+    /// @notice What earlier fills left of the bid.
+    function bidRest(Bid calldata bid, OrderRecord record, uint256 milli, uint256 cost)
+        internal
+        pure
+        returns (bytes4)
+    {
+        if (record.milli() + milli > bid.milli) return IGpuMarket.MilliOutsideLimits.selector;
+        if (bid.budget != 0 && record.cost() + cost > bid.budget) return IGpuMarket.OverBudget.selector;
+        return 0;
     }
 
     /// @notice What the buyer's account refuses.
     function buyer(Bid calldata bid, Account account, uint256 cost) internal pure returns (bytes4) {
-        if (bid.budget != 0 && cost > bid.budget) return IGpuMarket.OverBudget.selector;
         if (account.epoch() != bid.epoch) return IGpuMarket.EpochMismatch.selector;
         if (!account.isOpen(bid.nonce)) return IGpuMarket.NonceSpent.selector;
         if (cost > account.balance()) return IGpuMarket.InsufficientBalance.selector;
         return 0;
+    }
+
+    /// @notice Whether fills of the order must be remembered.
+    /// @dev A named filler's fills always are: their time proves a fill after an acknowledged cancel.
+    function keepsRecord(Ask calldata ask) internal pure returns (bool) {
+        return ask.quantity != 0 || ask.maxFills != 0 || ask.filler != address(0);
+    }
+
+    function keepsRecord(Bid calldata bid) internal pure returns (bool) {
+        return bid.maxFills > 1 || bid.filler != address(0);
+    }
+
+    /// @notice Whether a bid is done after a fill, so that its nonce is spent.
+    function isDone(Bid calldata bid, OrderRecord record) internal pure returns (bool) {
+        if (record.fills() >= bid.maxFills) return true;
+        uint256 rest = bid.milli - record.milli();
+        return rest == 0 || rest < bid.minMilli;
     }
 
     /// @notice The first `count` of the fills; the rest was skipped.
@@ -62,14 +101,6 @@ library OrderRules {
         if (count == filled.length) return filled;
         kept = new IGpuMarket.FilledBid[](count);
         for (uint256 i = 0; i < count; ++i) kept[i] = filled[i];
-    }
-
-    function _bidFields(Bid calldata bid) private view returns (bytes4) {
-        if (bid.maxFills > 1 || bid.arbiterSet != 0) return IGpuMarket.NotSupported.selector;
-        if (bid.minSlaCreditBps != 0 || bid.interruptible || bid.minNotice != 0) {
-            return IGpuMarket.NotSupported.selector;
-        }
-        return _validity(bid.validFrom, bid.deadline, bid.filler);
     }
 
     /// @dev The price is the ask's, unless both orders name the same filler, who then chooses inside the limits.
@@ -84,17 +115,38 @@ library OrderRules {
         return 0;
     }
 
-    function _kind(Sale memory sale, IGpuMarket.BidFill calldata wanted) private pure returns (bytes4) {
+    function _kind(SaleTerms memory terms, IGpuMarket.BidFill calldata wanted) private pure returns (bytes4) {
         Bid calldata bid = wanted.bid;
-        if (!MerkleProof.verifyCalldata(wanted.classProof, bid.deviceClasses, sale.deviceClass)) {
+        if (!MerkleProof.verifyCalldata(wanted.classProof, bid.deviceClasses, terms.deviceClass)) {
             return IGpuMarket.ClassNotAccepted.selector;
         }
-        if (sale.isolation < bid.minIsolation) return IGpuMarket.IsolationTooWeak.selector;
-        if (sale.reservationFeeBps > bid.maxReservationFeeBps) return IGpuMarket.ReservationFeeTooHigh.selector;
+        if (terms.isolation < bid.minIsolation) return IGpuMarket.IsolationTooWeak.selector;
+        if (terms.reservationFeeBps > bid.maxReservationFeeBps) return IGpuMarket.ReservationFeeTooHigh.selector;
+        if (terms.slaCreditBps < bid.minSlaCreditBps) return IGpuMarket.SlaCreditTooLow.selector;
+        if (terms.interruptible && (!bid.interruptible || terms.notice < bid.minNotice)) {
+            return IGpuMarket.NoticeTooShort.selector;
+        }
+        if (bid.arbiterSet != 0 && bid.arbiterSet != terms.arbiterSet) return IGpuMarket.ArbitersNotAccepted.selector;
         return 0;
     }
 
-    function _amount(Ask calldata ask, Sale memory sale, IGpuMarket.BidFill calldata wanted)
+    function _window(Ask calldata ask, IGpuMarket.BidFill calldata wanted) private pure returns (bytes4) {
+        Bid calldata bid = wanted.bid;
+        uint256 duration = wanted.duration;
+        if (duration < bid.minDuration || duration > bid.maxDuration || duration < ask.minDuration) {
+            return IGpuMarket.DurationOutsideLimits.selector;
+        }
+        if (duration > Units.MAX_DURATION || (ask.maxDuration != 0 && duration > ask.maxDuration)) {
+            return IGpuMarket.DurationOutsideLimits.selector;
+        }
+        uint256 begin = wanted.start;
+        uint256 end = begin + duration;
+        if (begin < bid.windowStart || begin < ask.windowStart) return IGpuMarket.WindowOutsideLimits.selector;
+        if (end > bid.windowEnd || end > ask.windowEnd) return IGpuMarket.WindowOutsideLimits.selector;
+        return 0;
+    }
+
+    function _amount(Ask calldata ask, uint256 step, IGpuMarket.BidFill calldata wanted)
         private
         pure
         returns (bytes4)
@@ -105,41 +157,9 @@ library OrderRules {
             return IGpuMarket.MilliOutsideLimits.selector;
         }
         if (ask.maxMilli != 0 && milli > ask.maxMilli) return IGpuMarket.MilliOutsideLimits.selector;
-        if (milli % sale.step != 0) return IGpuMarket.MilliOffStep.selector;
+        if (milli % step != 0) return IGpuMarket.MilliOffStep.selector;
         uint256 gpuMs = milli * wanted.duration;
         if (gpuMs == 0 || gpuMs % Units.LOT != 0) return IGpuMarket.NotWholeLots.selector;
-        return 0;
-    }
-
-    function _window(Ask calldata ask, IGpuMarket.BidFill calldata wanted, uint256 startGrace)
-        private
-        view
-        returns (bytes4)
-    {
-        Bid calldata bid = wanted.bid;
-        uint256 duration = wanted.duration;
-        if (duration < bid.minDuration || duration > bid.maxDuration || duration < ask.minDuration) {
-            return IGpuMarket.DurationOutsideLimits.selector;
-        }
-        if (duration > Units.MAX_DURATION || (ask.maxDuration != 0 && duration > ask.maxDuration)) {
-            return IGpuMarket.DurationOutsideLimits.selector;
-        }
-        uint256 start = wanted.start;
-        uint256 end = start + duration;
-        if (start < bid.windowStart || start < ask.windowStart) return IGpuMarket.WindowOutsideLimits.selector;
-        if (end > bid.windowEnd || end > ask.windowEnd) return IGpuMarket.WindowOutsideLimits.selector;
-        if (start + startGrace < block.timestamp || start > block.timestamp + Units.MAX_AHEAD) {
-            return IGpuMarket.StartOutsideLimits.selector;
-        }
-        return 0;
-    }
-
-    function _validity(uint256 validFrom, uint256 deadline, address filler) private view returns (bytes4) {
-        if (block.timestamp < validFrom) return IGpuMarket.NotYetValid.selector;
-        if (block.timestamp > deadline) return IGpuMarket.OrderExpired.selector;
-        uint256 limit = filler == address(0) ? Units.MAX_OPEN_ORDER_LIFE : Units.MAX_ORDER_LIFE;
-        if (deadline - validFrom > limit) return IGpuMarket.OrderLifeTooLong.selector;
-        if (filler != address(0) && filler != msg.sender) return IGpuMarket.WrongFiller.selector;
         return 0;
     }
 }

@@ -37,4 +37,14 @@ library SeriesId {
     function terms(uint256 id) internal pure returns (uint64) {
         return uint64(id >> 120);
     }
+
+    /// @notice The id of an item of a usage group: its window and price below, step and terms of the group above.
+    function compose(uint256 item, uint256 step_, uint256 terms_) internal pure returns (uint256) {
+        return uint104(item) | (step_ << 104) | (terms_ << 120);
+    }
+
+    /// @notice The cumulative GPU-ms of an item of a usage group.
+    function usedOf(uint256 item) internal pure returns (uint256) {
+        return item >> 104;
+    }
 }

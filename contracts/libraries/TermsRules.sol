@@ -11,9 +11,9 @@ library TermsRules {
     uint256 private constant HOST = 5;
     /// The agent works on unsigned for 10 minutes at most.
     uint256 private constant MAX_UNSIGNED_SECONDS = 600;
+    uint256 private constant MAX_RESERVATION_FEE_BPS = 5_000;
 
-    function check(Terms calldata terms) internal pure {
-        _checkServed(terms);
+    function check(Terms calldata terms, uint32 arbiterSets) internal pure {
         if (terms.deviceClass == 0) revert IProviderRegistry.BadClass(terms.deviceClass);
         uint256 isolation = terms.isolation;
         if (isolation == 0 || isolation > HOST) revert IProviderRegistry.BadIsolation(isolation, HOST);
@@ -26,13 +26,15 @@ library TermsRules {
         if (unsigned == 0 || unsigned > MAX_UNSIGNED_SECONDS) {
             revert IProviderRegistry.BadReceiptInterval(unsigned, MAX_UNSIGNED_SECONDS);
         }
+        _atMost(terms.reservationFeeBps, MAX_RESERVATION_FEE_BPS);
+        _atMost(terms.slaCreditBps, Units.BPS);
+        if ((terms.notice != 0) != terms.interruptible || terms.notice > Units.MAX_DURATION) {
+            revert IProviderRegistry.BadNotice(terms.notice, Units.MAX_DURATION);
+        }
+        if (terms.arbiterSet > arbiterSets) revert IProviderRegistry.UnknownArbiterSet(terms.arbiterSet, arbiterSets);
     }
 
-    function _checkServed(Terms calldata terms) private pure {
-        if (terms.reservationFeeBps != 0) revert IProviderRegistry.NotSupported("reservationFeeBps");
-        if (terms.slaCreditBps != 0) revert IProviderRegistry.NotSupported("slaCreditBps");
-        if (terms.interruptible) revert IProviderRegistry.NotSupported("interruptible");
-        if (terms.notice != 0) revert IProviderRegistry.NotSupported("notice");
-        if (terms.arbiterSet != 0) revert IProviderRegistry.NotSupported("arbiterSet");
+    function _atMost(uint256 bps, uint256 limit) private pure {
+        if (bps > limit) revert IProviderRegistry.BpsTooHigh(bps, limit);
     }
 }

@@ -2,28 +2,45 @@
 pragma solidity 0.8.30;
 
 import {IGpuMarket} from "../interfaces/IGpuMarket.sol";
-import {Voucher} from "../types/Voucher.sol";
 import {Position, PositionLib} from "./Position.sol";
-import {SeriesId} from "./SeriesId.sol";
 
-/// @title What a position lets a voucher claim, signatures aside
+/// @title What a position lets somebody claim as used or missed, signatures aside
 library VoucherRules {
     using PositionLib for Position;
 
     /// @return Zero, or the selector of the error that describes the refusal.
-    function refusal(Voucher calldata voucher, Position position) internal view returns (bytes4) {
-        if (voucher.missedIntervals != 0) return IGpuMarket.NotSupported.selector;
+    function refusal(
+        Position position,
+        uint256 start,
+        uint256 usedGpuMs,
+        uint256 missed,
+        bool isFinal,
+        uint256 interval
+    ) internal view returns (bytes4) {
         if (position.units() == 0) return IGpuMarket.NoPosition.selector;
-        if (position.isFinal()) return IGpuMarket.PositionFinal.selector;
-        uint256 start = SeriesId.start(voucher.series);
+        if (position.has(PositionLib.FINAL)) return IGpuMarket.PositionFinal.selector;
         if (block.timestamp < start) return IGpuMarket.NotStarted.selector;
-        uint256 given = voucher.usedGpuMs;
         uint256 used = position.used();
-        // A final voucher may repeat the total: what it adds is the end of the use.
-        if (given < used || (given == used && !voucher.isFinal)) return IGpuMarket.VoucherNotNewer.selector;
+        if (usedGpuMs < used || missed < position.missed()) return IGpuMarket.VoucherNotNewer.selector;
+        // One that is final or reports an outage may repeat the usage: that is what it adds.
+        if (usedGpuMs == used && missed == position.missed() && !isFinal) return IGpuMarket.VoucherNotNewer.selector;
+        uint256 milli = position.milli();
+        if (usedGpuMs + milli * interval * missed > elapsed(position, start)) {
+            return IGpuMarket.MoreThanElapsed.selector;
+        }
+        return 0;
+    }
+
+    /// @notice GPU-ms of a position that lie behind us: milli x (min(now, end) - start).
+    function elapsed(Position position, uint256 start) internal view returns (uint256) {
         uint256 end = position.end();
         uint256 until = block.timestamp < end ? block.timestamp : end;
-        if (given > position.milli() * (until - start)) return IGpuMarket.MoreThanElapsed.selector;
-        return 0;
+        return until > start ? position.milli() * (until - start) : 0;
+    }
+
+    /// @notice GPU-ms of the whole window of a position.
+    function sold(Position position, uint256 start) internal pure returns (uint256) {
+        uint256 end = position.end();
+        return end > start ? position.milli() * (end - start) : 0;
     }
 }

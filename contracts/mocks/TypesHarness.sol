@@ -12,6 +12,7 @@ import {Bid, BidLib} from "../types/Bid.sol";
 import {BidConstraints, BidConstraintsLib} from "../types/BidConstraints.sol";
 import {Inventory, InventoryLib} from "../types/Inventory.sol";
 import {Receipt, ReceiptLib} from "../types/Receipt.sol";
+import {UsageGroup, UsageGroupLib} from "../types/UsageGroup.sol";
 import {Voucher, VoucherLib} from "../types/Voucher.sol";
 
 /// @title Every struct hash and unit rule, for the tests that hold them against the Python twins
@@ -44,6 +45,10 @@ contract TypesHarness is EIP712 {
 
     function hashVoucher(Voucher calldata voucher) external pure returns (bytes32) {
         return VoucherLib.hash(voucher);
+    }
+
+    function hashUsageGroup(UsageGroup calldata group) external pure returns (bytes32) {
+        return UsageGroupLib.hash(group);
     }
 
     function hashAttestation(Attestation calldata attestation) external pure returns (bytes32) {

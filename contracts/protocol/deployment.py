@@ -14,13 +14,29 @@ LOCAL_CHAIN_IDS = frozenset({1337, 31337})
 """Chains on which simulated devices may be traded."""
 
 
+_ADDRESSES = (
+    "payment_token",
+    "market",
+    "registry",
+    "parameters",
+    "resale",
+    "arbitration",
+    "metadata",
+    "timelock",
+    "treasury",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """Time constants of the market, in seconds."""
+    """Time constants of the contracts, in seconds."""
 
     start_grace: int
     freeze: int
     redeem_grace: int
+    challenge: int
+    response: int
+    verdict: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,10 @@ class Deployment:
     market: str
     registry: str
     parameters: str
+    resale: str
+    arbitration: str
+    metadata: str
+    timelock: str
     treasury: str
     fee_bps: int
     min_bond_per_milli: int
@@ -54,7 +74,7 @@ class Deployment:
         """Build from the parsed file; unknown keys are for people."""
         addresses = {
             name: checksum(data[name])
-            for name in ("payment_token", "market", "registry", "parameters", "treasury")
+            for name in _ADDRESSES
         }
         return cls(
             **addresses,
@@ -74,6 +94,11 @@ class Deployment:
     def market_domain(self) -> Domain:
         """Domain of orders, receipts, vouchers and acknowledgements."""
         return Domain(self.chain_id, self.market)
+
+    @property
+    def arbitration_domain(self) -> Domain:
+        """Domain of verdicts."""
+        return Domain(self.chain_id, self.arbitration)
 
     @property
     def registry_domain(self) -> Domain:

@@ -201,6 +201,19 @@ class Voucher(Struct):
 
 
 @dataclass(frozen=True)
+class UsageGroup(Struct):
+    """Usage of many leases of one holder under one provider's terms, under one signature."""
+
+    type_name: ClassVar[str] = "UsageGroup"
+
+    holder: Address
+    terms: Uint64
+    step: Uint16
+    items: tuple[Uint256, ...]
+    """Low 104 bits of each series id (start, duration, ticks), above them the cumulative GPU-ms."""
+
+
+@dataclass(frozen=True)
 class Attestation(Struct):
     """What k of n auditors say of one device; capacity of a class is the sum of its devices."""
 
@@ -274,6 +287,7 @@ SIGNED_STRUCTS: tuple[type[Struct], ...] = (
     Bid,
     Receipt,
     Voucher,
+    UsageGroup,
     Attestation,
     Inventory,
     Acknowledgement,

@@ -1,6 +1,6 @@
 """Put the contracts on a chain, once: ``brownie run deploy --network <id>``.
 
-Everything comes from the environment (see ``Plan``); what was done is written to
+Everything comes from the environment (see ``Order``); what was done is written to
 ``DEPLOYMENT_FILE``. Running it again on the same chain finds the same code at the recorded
 addresses and changes nothing.
 """
@@ -9,83 +9,102 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import brownie
 import rlp
-from brownie import GpuMarket, Parameters, ProviderRegistry, TestUSD, web3
+from brownie import TestUSD, web3
 from eth_account import Account
 
 from contracts.protocol.deployment import LOCAL_CHAIN_IDS
 from contracts.protocol.eip712 import checksum
 from contracts.protocol.hashing import keccak
 from contracts.protocol.keys import Signer
+from contracts.scripts.suite import CONTRACTS, LIBRARIES, Plan, Times, build, linked
 
 RECEIPT_TIMEOUT_S = 300
-CONTRACTS = ("payment_token", "parameters", "registry", "market")
+CREATION_GAS = 7_000_000
+"""Enough for a contract of the largest size allowed. An estimate would fail: each creation is sent
+before the ones that it depends on are mined."""
+PEOPLE = {
+    "TREASURY_ADDRESS": "treasury",
+    "GOVERNOR_ADDRESS": "governor",
+    "PAUSER_ADDRESS": "pauser",
+}
+NUMBERS = (
+    "auditor_threshold",
+    "arbiter_threshold",
+    "fee_bps",
+    "min_bond_per_milli",
+    "role_bond",
+    "attestation_fee",
+    "dispute_fee",
+    "timelock_delay",
+)
+TIMES = tuple(Times.__annotations__)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to build; each field is the environment variable of the same name in capitals."""
+class Order:
+    """What to build, by which key, and where to write it down."""
 
     deployer_key_file: Path
     deployment_file: Path
-    treasury_address: str
-    auditor_addresses: tuple[str, ...]
-    auditor_threshold: int
-    fee_bps: int
-    min_bond_per_milli: int
-    payment_token: str
-    """Empty: deploy TestUSD, which anybody may mint."""
-    start_grace: int
-    freeze: int
-    redeem_grace: int
-    allow_simulated: bool
+    plan: Plan
 
     @classmethod
-    def from_environment(cls, chain_id: int) -> Plan:
-        """Read the environment; what has no default must be set."""
+    def from_environment(cls, chain_id: int) -> Order:
+        """Read the environment, where each field of `Plan` and `Times` has its name in capitals.
+
+        Must be set: ``DEPLOYER_KEY_FILE``, ``DEPLOYMENT_FILE``, ``TREASURY_ADDRESS`` and
+        ``AUDITOR_ADDRESSES``. Governor and pauser are the treasury where nobody is named.
+        """
         env = os.environ
-        local = chain_id in LOCAL_CHAIN_IDS
-        simulated = env.get("ALLOW_SIMULATED", str(local)).lower() in ("1", "true", "yes")
-        if simulated and not local:
-            raise SystemExit(
-                f"ALLOW_SIMULATED: only on chains {sorted(LOCAL_CHAIN_IDS)}; given chain {chain_id}"
-            )
-        return cls(
-            deployer_key_file=Path(env["DEPLOYER_KEY_FILE"]),
-            deployment_file=Path(env["DEPLOYMENT_FILE"]),
-            treasury_address=checksum(env["TREASURY_ADDRESS"]),
-            auditor_addresses=tuple(
-                checksum(a.strip()) for a in env["AUDITOR_ADDRESSES"].split(",")
-            ),
-            auditor_threshold=int(env.get("AUDITOR_THRESHOLD", "1")),
-            fee_bps=int(env.get("FEE_BPS", "100")),
-            min_bond_per_milli=int(env.get("MIN_BOND_PER_MILLI", "0")),
-            payment_token=env.get("PAYMENT_TOKEN", ""),
-            start_grace=int(env.get("START_GRACE", "60")),
-            freeze=int(env.get("FREEZE", "600")),
-            redeem_grace=int(env.get("REDEEM_GRACE", str(24 * 3600))),
-            allow_simulated=simulated,
+        treasury = checksum(env["TREASURY_ADDRESS"])
+        people = {name: checksum(env.get(key, treasury)) for key, name in PEOPLE.items()}
+        numbers = {name: int(env[name.upper()]) for name in NUMBERS if env.get(name.upper())}
+        times = {name: int(env[name.upper()]) for name in TIMES if env.get(name.upper())}
+        plan = Plan(
+            **people,
+            auditors=_addresses(env["AUDITOR_ADDRESSES"]),
+            arbiters=_addresses(env.get("ARBITER_ADDRESSES", "")),
+            **numbers,
+            times=Times(**times),
+            allow_simulated=_allow_simulated(chain_id),
+            payment_token=checked_token(env["PAYMENT_TOKEN"]) if env.get("PAYMENT_TOKEN") else "",
         )
+        return cls(Path(env["DEPLOYER_KEY_FILE"]), Path(env["DEPLOYMENT_FILE"]), plan)
+
+
+def _addresses(listed: str) -> tuple[str, ...]:
+    return tuple(checksum(item.strip()) for item in listed.split(",") if item.strip())
+
+
+def _allow_simulated(chain_id: int) -> bool:
+    local = chain_id in LOCAL_CHAIN_IDS
+    wanted = os.environ.get("ALLOW_SIMULATED", str(local)).lower() in ("1", "true", "yes")
+    if wanted and not local:
+        raise SystemExit(
+            f"ALLOW_SIMULATED: only on chains {sorted(LOCAL_CHAIN_IDS)}; given chain {chain_id}"
+        )
+    return wanted
 
 
 def main() -> None:
     """Deploy, or say that it was done before."""
-    plan = Plan.from_environment(web3.eth.chain_id)
-    if stands(plan.deployment_file):
-        print(f"{plan.deployment_file}: already deployed, code unchanged")
+    order = Order.from_environment(web3.eth.chain_id)
+    file = order.deployment_file
+    if stands(file):
+        print(f"{file}: already deployed, code unchanged")
         return
-    record = deploy(plan)
-    plan.deployment_file.parent.mkdir(parents=True, exist_ok=True)
-    partial = plan.deployment_file.with_suffix(".partial")
+    record = deploy(order)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(record, indent=2) + "\n")
-    partial.replace(plan.deployment_file)
-    print(
-        f"{plan.deployment_file}: market {record['market']} from block {record['deployed_block']}"
-    )
+    partial.replace(file)
+    print(f"{file}: market {record['market']} from block {record['deployed_block']}")
 
 
 def stands(path: Path) -> bool:
@@ -95,48 +114,36 @@ def stands(path: Path) -> bool:
     record = json.loads(path.read_text())
     if record["chain_id"] != web3.eth.chain_id:
         raise SystemExit(f"{path}: of chain {record['chain_id']}; this is {web3.eth.chain_id}")
-    return all(code_hash(record[name]) == record["code_hashes"][name] for name in CONTRACTS)
+    hashes = record.get("code_hashes", {})
+    places = {**record, **record.get("libraries", {})}
+    names = (*CONTRACTS, *LIBRARIES)
+    return all(name in places and code_hash(places[name]) == hashes.get(name) for name in names)
 
 
-def deploy(plan: Plan) -> dict[str, Any]:
+def deploy(order: Order) -> dict[str, Any]:
     """Send every contract and return the record of the deployment."""
-    sender = Sender(Signer.load(plan.deployer_key_file))
-    token = checked_token(plan.payment_token) if plan.payment_token else sender.create(TestUSD)
-    parameters = sender.create(
-        Parameters, sender.signer.address, sender.signer.address, initial_parameters(plan)
-    )
-    # Registry and market name each other: the market's address follows from the deployer's nonce.
-    market_ahead = sender.address_after(1)
-    registry = sender.create(
-        ProviderRegistry, market_ahead, parameters, plan.redeem_grace, plan.allow_simulated
-    )
+    sender, plan = Sender(Signer.load(order.deployer_key_file)), order.plan
+    built = build(plan, sender.create, sender.address_after)
     block = sender.settle()
-    timing = (plan.start_grace, plan.freeze, plan.redeem_grace)
-    market = sender.create(GpuMarket, token, registry, parameters, timing)
-    sender.settle()
-    addresses = dict(zip(CONTRACTS, (token, parameters, registry, market), strict=True))
     return {
         "chain_id": web3.eth.chain_id,
         "deployed_block": block,
-        **addresses,
+        **{name: built[name] for name in CONTRACTS},
+        "libraries": {name: built[name] for name in LIBRARIES},
         "allow_simulated": plan.allow_simulated,
-        "constants": dict(zip(("start_grace", "freeze", "redeem_grace"), timing, strict=True)),
+        "constants": asdict(plan.times),
+        "timelock_delay": plan.timelock_delay,
+        "governor": plan.governor,
+        "pauser": plan.pauser,
         "fee_bps": plan.fee_bps,
-        "treasury": plan.treasury_address,
-        "auditors": list(plan.auditor_addresses),
+        "treasury": plan.treasury,
+        "auditors": list(plan.auditors),
         "auditor_threshold": plan.auditor_threshold,
+        "arbiters": list(plan.arbiters),
+        "arbiter_threshold": plan.arbiter_threshold,
         "min_bond_per_milli": plan.min_bond_per_milli,
-        "code_hashes": {name: code_hash(address) for name, address in addresses.items()},
+        "code_hashes": {name: code_hash(address) for name, address in built.items()},
     }
-
-
-def initial_parameters(plan: Plan) -> tuple[Any, ...]:
-    """`IParameters.Initial`: no role bond, no fees of auditors and arbiters, no arbiters yet."""
-    fee_and_treasury = (plan.fee_bps, plan.treasury_address)
-    auditors = (list(plan.auditor_addresses), plan.auditor_threshold)
-    role_bond, attestation_fee, dispute_fee, arbiters, arbiter_threshold = 0, 0, 0, (), 0
-    bonds_and_fees = (plan.min_bond_per_milli, role_bond, attestation_fee, dispute_fee)
-    return (*fee_and_treasury, *auditors, *bonds_and_fees, arbiters, arbiter_threshold)
 
 
 class Sender:
@@ -147,24 +154,28 @@ class Sender:
         self.nonce = web3.eth.get_transaction_count(signer.address)
         self.gas_price = web3.eth.gas_price * 5 // 4
         self.pending: list[bytes] = []
+        self.libraries: dict[str, str] = {}
 
-    def create(self, container: Any, *args: Any) -> str:
+    def create(self, name: str, *args: Any) -> str:
         """Send a creation; returns the address that it will have."""
+        code = linked(getattr(brownie, name).bytecode, self.libraries)
+        abi = getattr(brownie, name).abi
+        data = web3.eth.contract(abi=abi, bytecode=code).constructor(*args).data_in_transaction
         transaction = {
             "from": self.signer.address,
-            "data": container.deploy.encode_input(*args),
+            "data": data,
             "nonce": self.nonce,
             "gasPrice": self.gas_price,
+            "gas": CREATION_GAS,
             "chainId": web3.eth.chain_id,
             "value": 0,
         }
-        gas = web3.eth.estimate_gas(transaction) * 11 // 10
         address = self.address_after(0)
-        signed = Account.sign_transaction(
-            {**transaction, "gas": gas, "to": b""}, self.signer.secret_hex()
-        )
+        signed = Account.sign_transaction({**transaction, "to": b""}, self.signer.secret_hex())
         self.pending.append(web3.eth.send_raw_transaction(signed.raw_transaction))
         self.nonce += 1
+        if name in LIBRARIES:
+            self.libraries[name] = address
         return address
 
     def address_after(self, creations: int) -> str:

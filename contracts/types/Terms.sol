@@ -21,7 +21,8 @@ struct Terms {
     uint32 arbiterSet;
 }
 
-/// @notice `Terms` with its provider and fee, as stored: what a fill reads comes first, in two slots.
+/// @notice `Terms` with its provider and fee, as stored: what a fill reads comes first, what a redemption or a
+/// closing reads lies in the second slot.
 struct RegisteredTerms {
     bytes32 deviceClass;
     address provider;
@@ -30,9 +31,33 @@ struct RegisteredTerms {
     uint8 isolation;
     uint16 reservationFeeBps;
     uint16 slaCreditBps;
+    /// An interval of receipts is 600 seconds at most.
+    uint16 receiptInterval;
     bool interruptible;
     uint32 notice;
-    uint32 receiptInterval;
     uint16 unsignedIntervals;
     uint32 arbiterSet;
+}
+
+/// @notice What a fill needs of terms.
+struct SaleTerms {
+    address provider;
+    bytes32 deviceClass;
+    uint16 step;
+    uint8 isolation;
+    uint16 feeBps;
+    uint16 reservationFeeBps;
+    uint16 slaCreditBps;
+    bool interruptible;
+    uint32 notice;
+    uint32 arbiterSet;
+}
+
+/// @notice What a redemption or a closing needs of terms.
+struct PayTerms {
+    address provider;
+    uint16 feeBps;
+    uint16 reservationFeeBps;
+    uint16 slaCreditBps;
+    uint16 receiptInterval;
 }

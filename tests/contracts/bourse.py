@@ -10,7 +10,7 @@ from typing import Any
 
 import brownie
 import rlp
-from brownie import GpuMarket, Parameters, ProviderRegistry, TestUSD, accounts, chain
+from brownie import accounts, chain
 
 from contracts.protocol.eip712 import Domain, Struct, checksum, digest, members
 from contracts.protocol.hashing import keccak
@@ -18,6 +18,7 @@ from contracts.protocol.keys import Signer
 from contracts.protocol.series import Series, device_class_hash, device_hash
 from contracts.protocol.typed_data import Ask, Attestation, Bid, Voucher
 from contracts.protocol.units import TICK
+from contracts.scripts.suite import CONTRACTS, Plan, Times, build
 
 ZERO = "0x" + "00" * 20
 HOUR = 3600
@@ -44,9 +45,9 @@ def signer(name: str) -> Signer:
 
 @cache
 def selectors() -> dict[str, str]:
-    """Every custom error of the market and the registry by name."""
+    """Every custom error of the contracts by name."""
     found = {}
-    for contract in ("GpuMarket", "ProviderRegistry"):
+    for contract in ("GpuMarket", "ProviderRegistry", "Arbitration", "Resale"):
         for entry in json.loads((BUILD / f"{contract}.json").read_text())["abi"]:
             if entry["type"] == "error":
                 types = ",".join(item["type"] for item in entry["inputs"])
@@ -133,6 +134,10 @@ class Bourse:
     parameters: Any
     registry: Any
     market: Any
+    resale: Any
+    arbitration: Any
+    metadata: Any
+    timelock: Any
     keys: dict[str, Signer]
     accounts: dict[str, Any]
     terms: int = 0
@@ -368,7 +373,7 @@ PEOPLE = ("provider", "rival", "buyer", "other", "stranger", "treasury")
 """They send transactions; the rest only sign."""
 MONEYED = ("provider", "buyer", "other", "treasury")
 """Whose accounts hold something in the ordinary tests."""
-SIGNERS = ("agent", "delegate", "auditor1", "auditor2", "auditor3")
+SIGNERS = ("agent", "delegate", "auditor1", "auditor2", "auditor3", "arbiter1", "arbiter2", "arbiter3")
 
 
 def address_of_creation(sender: str, nonce: int) -> str:
@@ -376,32 +381,43 @@ def address_of_creation(sender: str, nonce: int) -> str:
     return checksum("0x" + keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:].hex())
 
 
-def deploy(
-    token: Any = None, timing: tuple[int, int, int] | None = None, simulated: bool = True
-) -> Bourse:
-    """A fresh bourse, without providers."""
+def deploy(token: Any = None, times: Times | None = None, **changes: Any) -> Bourse:
+    """A fresh bourse, without providers; `changes` are fields of the plan."""
     keys = {name: signer(name) for name in (*PEOPLE, *SIGNERS)}
     people = {name: accounts.add(keys[name].secret_hex()) for name in PEOPLE}
     for person in people.values():
         if person.balance() < 10**18:
             accounts[0].transfer(person, 20 * 10**18)
-    deployer = accounts[1]
-    options = {"from": deployer}
-    chosen = timing or (START_GRACE, FREEZE, REDEEM_GRACE)
-    token = token or deployer.deploy(TestUSD)
-    auditors = tuple(keys[name].address for name in ("auditor1", "auditor2", "auditor3"))
-    chosen_at_first = initial(
-        fee_bps=FEE_BPS,
-        treasury=keys["treasury"].address,
-        auditors=auditors,
-        auditor_threshold=2,
-        min_bond_per_milli=MIN_BOND_PER_MILLI,
-    )
-    parameters = Parameters.deploy(deployer, deployer, chosen_at_first, options)
-    ahead = address_of_creation(deployer.address, deployer.nonce + 1)
-    registry = ProviderRegistry.deploy(ahead, parameters, chosen[2], simulated, options)
-    market = GpuMarket.deploy(token, registry, parameters, chosen, options)
-    return Bourse(token, parameters, registry, market, keys, people)
+    plain = {
+        "governor": str(accounts[1].address),
+        "pauser": str(accounts[1].address),
+        "treasury": keys["treasury"].address,
+        "auditors": tuple(keys[name].address for name in ("auditor1", "auditor2", "auditor3")),
+        "auditor_threshold": 2,
+        "arbiters": tuple(keys[name].address for name in ("arbiter1", "arbiter2", "arbiter3")),
+        "arbiter_threshold": 2,
+        "fee_bps": FEE_BPS,
+        "min_bond_per_milli": MIN_BOND_PER_MILLI,
+        "times": times or Times(),
+        "allow_simulated": True,
+        "payment_token": str(token.address) if token else "",
+    }
+    unknown = set(changes) - set(Plan.__annotations__)
+    assert not unknown, unknown
+    created: dict[str, Any] = {str(token.address): token} if token else {}
+
+    def create(name: str, *arguments: Any) -> str:
+        contract = getattr(brownie, name).deploy(*arguments, {"from": accounts[1]})
+        created[str(contract.address)] = contract
+        return str(contract.address)
+
+    built = build(Plan(**(plain | changes)), create, _address_after)
+    contracts = {name: created[built[name]] for name in CONTRACTS if name != "payment_token"}
+    return Bourse(token=created[built["payment_token"]], **contracts, keys=keys, accounts=people)
+
+
+def _address_after(creations: int) -> str:
+    return address_of_creation(accounts[1].address, accounts[1].nonce + creations)
 
 
 def open_for_business(bourse: Bourse, devices: int = 4) -> Bourse:

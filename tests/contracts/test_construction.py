@@ -1,30 +1,50 @@
-"""The constructors of the market and the registry refuse what does not fit together."""
+"""The constructors of the contracts refuse what does not fit together."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from bourse import ZERO, Bourse, deploy, reverts
 from brownie import GpuMarket, ProviderRegistry, accounts
 
+from contracts.scripts.suite import Times
+
+DAY = 24 * 3600
+
 
 @pytest.mark.parametrize(
-    ("timing", "error"),
+    ("changes", "error"),
     [
-        ((601, 0, 0), (601, 600)),
-        ((0, 86_401, 0), (86_401, 86_400)),
-        ((0, 0, 432_001), (432_001, 432_000)),
+        ({"start_grace": 601}, (601, 600)),
+        ({"freeze": DAY + 1}, (DAY + 1, DAY)),
+        ({"redeem_grace": 2 * DAY + 1}, (6 * DAY + 1, 6 * DAY)),
+        ({"redeem_grace": 0}, (0, 6 * DAY)),
+        ({"challenge": 2 * DAY + 1}, (6 * DAY + 1, 6 * DAY)),
+        ({"response": 2 * DAY + 1}, (6 * DAY + 1, 6 * DAY)),
+        ({"verdict": 4 * DAY + 1}, (6 * DAY + 1, 6 * DAY)),
     ],
 )
-def test_market__timing_over_cap__refused(
-    isolated: None, timing: tuple[int, int, int], error: tuple[int, int]
+def test_timing__over_cap__refused(
+    isolated: None, changes: dict[str, int], error: tuple[int, int]
 ) -> None:
     with reverts("TimingOutOfRange", *error):
-        deploy(timing=timing)
+        deploy(times=replace(Times(), **changes))
 
 
-def test_market__registry_of_another_market_or_grace__refused(bourse: Bourse) -> None:
-    options, constants = {"from": accounts[1]}, (60, 600, 86_400)
+def test_market__registry_of_another_market_arbitration_or_grace__refused(bourse: Bourse) -> None:
+    options, times = {"from": accounts[1]}, Times().as_tuple()
+    modules = (bourse.resale, bourse.arbitration, bourse.metadata)
     with pytest.raises(Exception, match="RegistryMismatch"):
-        GpuMarket.deploy(bourse.token, bourse.registry, bourse.parameters, constants, options)
-    with reverts("ZeroAddress"):
-        ProviderRegistry.deploy(ZERO, bourse.parameters, 0, True, options)
+        GpuMarket.deploy(
+            bourse.token, bourse.registry, bourse.parameters, *modules, times, options
+        )
+
+
+def test_registry__no_market_or_arbitration__refused(bourse: Bourse) -> None:
+    options, times = {"from": accounts[1]}, Times().as_tuple()
+    for market, arbitration in ((ZERO, bourse.arbitration), (bourse.market, ZERO)):
+        with reverts("ZeroAddress"):
+            ProviderRegistry.deploy(
+                market, arbitration, bourse.parameters, times, True, options
+            )

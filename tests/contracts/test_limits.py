@@ -11,6 +11,7 @@ from brownie import Parameters, ProviderRegistry, accounts, chain
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.hashing import keccak
 from contracts.protocol.typed_data import Attestation
+from contracts.scripts.suite import Times
 
 CONTRACT_LIMIT = 24_576
 
@@ -38,7 +39,9 @@ def test_bond__minimum_over_64_bits__refused(isolated: None) -> None:
     huge = 2**64 - 1
     start = initial(min_bond_per_milli=huge)
     parameters = Parameters.deploy(accounts[1], accounts[1], start, options)
-    registry = ProviderRegistry.deploy(accounts[2], parameters, HOUR, True, options)
+    registry = ProviderRegistry.deploy(
+        accounts[2], accounts[3], parameters, Times().as_tuple(), True, options
+    )
     registry.register(accounts[1], options)
     registry.registerTerms(terms(), options)
     attestation = Attestation(

@@ -13,6 +13,7 @@ from web3 import Web3
 from contracts.bindings.client import connect
 from contracts.protocol.deployment import Constants, Deployment
 from contracts.protocol.keys import Signer
+from contracts.scripts.suite import CONTRACTS, LIBRARIES, Plan, Times, build, linked
 from marketplace_api.embedded import ganache, process
 from marketplace_api.embedded.node import find_node
 from marketplace_api.embedded.process import ProcessRef
@@ -22,6 +23,7 @@ PROJECT = Path(__file__).parents[2]
 ARTEFACTS = PROJECT / "contracts" / "build" / "contracts"
 CLI = PROJECT / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
 START_GRACE, FREEZE, REDEEM_GRACE = 8, 5, 2
+TIMES = Times(START_GRACE, FREEZE, REDEEM_GRACE, challenge=2, response=2, verdict=2)
 FEE_BPS = 100
 ETHER = 10**18
 
@@ -94,29 +96,41 @@ def deploy(node: Node, treasury: str, auditors: tuple[str, ...]) -> Deployment:
     """Deploy everything as the deploy script does."""
     deployer = Signer.generate()
     node.fund(deployer.address)
-    token = _create(node, deployer, "TestUSD")
-    initial = (FEE_BPS, treasury, list(auditors), 2, 0, 0, 0, 0, [], 0)
-    parameters = _create(node, deployer, "Parameters", deployer.address, deployer.address, initial)
-    nonce = node.web3.eth.get_transaction_count(deployer.address)
-    ahead = _address_of(deployer.address, nonce + 1)
-    registry = _create(node, deployer, "ProviderRegistry", ahead, parameters, REDEEM_GRACE, True)
-    timing = (START_GRACE, FREEZE, REDEEM_GRACE)
-    market = _create(node, deployer, "GpuMarket", token, registry, parameters, timing)
-    assert market == ahead
+    plan = Plan(
+        governor=deployer.address,
+        pauser=deployer.address,
+        treasury=treasury,
+        auditors=auditors,
+        auditor_threshold=2,
+        fee_bps=FEE_BPS,
+        times=TIMES,
+        allow_simulated=True,
+    )
+    before = node.web3.eth.block_number
+    libraries: dict[str, str] = {}
+
+    def create(name: str, *args: Any) -> str:
+        address = _create(node, deployer, name, libraries, *args)
+        if name in LIBRARIES:
+            libraries[name] = address
+        return address
+
+    def address_after(creations: int) -> str:
+        nonce = node.web3.eth.get_transaction_count(deployer.address)
+        return _address_of(deployer.address, nonce + creations)
+
+    built = build(plan, create, address_after)
     return Deployment(
         chain_id=ganache.CHAIN_ID,
-        deployed_block=node.web3.eth.block_number - 3,
-        payment_token=token,
-        market=market,
-        registry=registry,
-        parameters=parameters,
+        deployed_block=before + 1,
+        **{name: built[name] for name in CONTRACTS},
         treasury=treasury,
         fee_bps=FEE_BPS,
         min_bond_per_milli=0,
         auditor_threshold=2,
         auditors=auditors,
         allow_simulated=True,
-        constants=Constants(START_GRACE, FREEZE, REDEEM_GRACE),
+        constants=Constants(*TIMES.as_tuple()),
     )
 
 
@@ -129,9 +143,12 @@ def write(deployment: Deployment, path: Path) -> Path:
     return path
 
 
-def _create(node: Node, deployer: Signer, name: str, *args: Any) -> str:
+def _create(
+    node: Node, deployer: Signer, name: str, libraries: dict[str, str], *args: Any
+) -> str:
     artefact = json.loads((ARTEFACTS / f"{name}.json").read_text())
-    contract = node.web3.eth.contract(abi=artefact["abi"], bytecode=artefact["bytecode"])
+    code = linked(artefact["bytecode"], libraries)
+    contract = node.web3.eth.contract(abi=artefact["abi"], bytecode=code)
     data = contract.constructor(*args).data_in_transaction
     address: str = node.send(deployer, None, bytes.fromhex(data[2:]))["contractAddress"]
     return Web3.to_checksum_address(address)

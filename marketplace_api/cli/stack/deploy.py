@@ -18,7 +18,15 @@ from marketplace_api.embedded import ganache, process
 NETWORK = "gpubourse"
 _BROWNIE = PROJECT / "contracts" / "toolchain" / "brownie"
 _TIMEOUT_S = 300
-_LOCAL_TIMES = {"START_GRACE": "15", "FREEZE": "10", "REDEEM_GRACE": "10"}
+_LOCAL_TIMES = {
+    "START_GRACE": "15",
+    "FREEZE": "10",
+    "REDEEM_GRACE": "10",
+    "CHALLENGE": "10",
+    "RESPONSE": "10",
+    "VERDICT": "20",
+    "TIMELOCK_DELAY": "10",
+}
 """In seconds; with the hours and days of a real market nobody would see a lease close."""
 
 

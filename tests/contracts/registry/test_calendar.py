@@ -13,6 +13,7 @@ from brownie import Parameters, ProviderRegistry, accounts, chain
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import Attestation
+from contracts.scripts.suite import Times
 
 LANES = 16
 DAY = 24 * HOUR
@@ -26,7 +27,7 @@ class Calendar:
         auditor = signer("auditor1")
         parameters = Parameters.deploy(market, market, initial(), {"from": accounts[1]})
         self.registry = ProviderRegistry.deploy(
-            market, parameters, DAY, True, {"from": accounts[1]}
+            market, market, parameters, Times().as_tuple(), True, {"from": accounts[1]}
         )
         self.market = {"from": market}
         self.registry.register(market, {"from": self.provider})

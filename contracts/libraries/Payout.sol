@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IERC1155} from "@openzeppelin/contracts/token/ERC1155/IERC1155.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {IGpuMarket} from "../interfaces/IGpuMarket.sol";
+import {IParameters} from "../interfaces/IParameters.sol";
+import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
+import {PayTerms} from "../types/Terms.sol";
+import {UsageGroup, UsageGroupLib} from "../types/UsageGroup.sol";
+import {Books, BooksLib} from "./Books.sol";
+import {Endings} from "./Endings.sol";
+import {Position, PositionLib} from "./Position.sol";
+import {SeriesId} from "./SeriesId.sol";
+import {Signatures} from "./Signatures.sol";
+import {Units} from "./Units.sol";
+import {VoucherRules} from "./VoucherRules.sol";
+
+/// @notice What the market was built with, for code that is linked to it.
+struct Wiring {
+    IProviderRegistry registry;
+    IParameters parameters;
+    uint256 startGrace;
+    uint256 redeemGrace;
+}
+
+/// @notice The payee of the terms last seen: leases of one provider come one after another.
+struct Payee {
+    uint64 number;
+    address treasury;
+    PayTerms terms;
+}
+
+/// @title Money out of positions: usage to providers, the rest back to holders
+/// @dev Its external functions are linked, because the market would be too large with them; all run in its storage.
+library Payout {
+    using BooksLib for Books;
+    using PositionLib for Position;
+    using VoucherRules for Position;
+    using SeriesId for uint256;
+
+    // ------------------------------------------------------------------ usage
+
+    /// @notice Make `payee` the one of these terms.
+    function lookUp(Payee memory payee, uint64 number, IProviderRegistry registry, IParameters parameters)
+        internal
+        view
+    {
+        if (payee.number == number && payee.treasury != address(0)) return;
+        (payee.number, payee.terms, payee.treasury) = (number, registry.payTerms(number), parameters.treasury());
+    }
+
+    /// @notice Pay the difference between two totals of usage.
+    function payUsage(
+        Books storage books,
+        uint256 series,
+        address holder,
+        uint256 before,
+        uint256 used,
+        bool isFinal,
+        Payee memory payee
+    ) internal returns (uint256 payment) {
+        uint256 fee;
+        (payment, fee) = _priced(series.ticks(), before, used, payee.terms.feeBps);
+        _credit(books, payment, fee, payee);
+        emit IGpuMarket.Redeemed(series, holder, payee.terms.provider, uint64(used), payment, fee, isFinal);
+    }
+
+    /// @notice See `IGpuMarket.redeemGroup`.
+    function redeemGroup(
+        Books storage books,
+        Wiring memory wiring,
+        bytes32 domain,
+        UsageGroup calldata group,
+        bytes calldata signature
+    ) external returns (bytes4[] memory reasons) {
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domain, UsageGroupLib.hash(group));
+        address signer = Signatures.signer(digest, signature);
+        if (!books.speaksFor(group.holder, signer)) revert IGpuMarket.BadSignature(group.holder, signer);
+        Payee memory payee;
+        lookUp(payee, group.terms, wiring.registry, wiring.parameters);
+        uint256[] memory items = group.items;
+        reasons = new bytes4[](items.length);
+        (uint256 payments, uint256 fees) = (0, 0);
+        for (uint256 i = 0; i < items.length; ++i) {
+            uint256 series = SeriesId.compose(items[i], group.step, group.terms);
+            (uint256 payment, bytes4 refusal) = _useItem(books, series, group.holder, SeriesId.usedOf(items[i]), payee);
+            if (refusal != 0) {
+                (items[i], reasons[i]) = (0, refusal);
+                emit IGpuMarket.RedeemSkipped(series, group.holder, refusal);
+            }
+            payments += payment;
+            fees += Units.shareDown(payment, payee.terms.feeBps);
+        }
+        _credit(books, payments, fees, payee);
+        emit IGpuMarket.RedeemedGroup(
+            group.holder, payee.terms.provider, group.terms, group.step, items, payments, fees
+        );
+    }
+
+    function _useItem(Books storage books, uint256 series, address holder, uint256 used, Payee memory payee)
+        private
+        returns (uint256 payment, bytes4 refusal)
+    {
+        Position position = books.positions[series][holder];
+        refusal = position.refusal(series.start(), used, position.missed(), false, payee.terms.receiptInterval);
+        if (refusal != 0) return (0, refusal);
+        books.positions[series][holder] = position.use(used);
+        (payment,) = _priced(series.ticks(), position.used(), used, 0);
+    }
+
+    function _priced(uint256 ticks, uint256 before, uint256 used, uint256 feeBps)
+        private
+        pure
+        returns (uint256 payment, uint256 fee)
+    {
+        payment = Units.paymentDown(used, ticks) - Units.paymentDown(before, ticks);
+        fee = Units.shareDown(payment, feeBps);
+    }
+
+    function _credit(Books storage books, uint256 payment, uint256 fee, Payee memory payee) private {
+        books.credit(payee.terms.provider, payment - fee);
+        if (fee != 0) books.credit(payee.treasury, fee);
+    }
+
+    // ------------------------------------------------------------------ cases
+
+    /// @notice See `IGpuMarket.settleCase`.
+    function settleCase(
+        Books storage books,
+        Wiring memory wiring,
+        uint256 series,
+        address holder,
+        uint64 usedGpuMs,
+        uint32 missedIntervals,
+        uint8 flags
+    ) external returns (uint256 payment) {
+        Position position = books.positions[series][holder];
+        Position next = position.unmark(PositionLib.CASE).mark(flags);
+        uint256 elapsed = position.elapsed(series.start());
+        uint256 used = usedGpuMs < elapsed ? usedGpuMs : elapsed;
+        if (used > position.used()) {
+            next = next.use(used);
+            Payee memory payee;
+            lookUp(payee, series.terms(), wiring.registry, wiring.parameters);
+            payment = payUsage(books, series, holder, position.used(), used, false, payee);
+        }
+        if (missedIntervals > position.missed()) next = next.miss(missedIntervals);
+        books.positions[series][holder] = next;
+        emit IGpuMarket.CaseSettled(series, holder, flags, uint32(next.missed()));
+    }
+
+    /// @notice See `IGpuMarket.shorten`.
+    function shorten(Books storage books, Wiring memory wiring, uint256 series, address holder, uint40 end)
+        external
+    {
+        Position position = books.positions[series][holder];
+        if (end >= position.end()) revert IGpuMarket.WindowCut(end, position.end());
+        books.positions[series][holder] = position.withEnd(end).mark(PositionLib.CUT);
+        emit IGpuMarket.Shortened(series, holder, end);
+        // The hour of the new end stays charged until the position closes.
+        uint40 free = uint40(((uint256(end) + 1 hours - 1) / 1 hours) * 1 hours);
+        wiring.registry.release(series.terms(), uint32(position.milli()), free, uint40(position.end()));
+    }
+
+    // ------------------------------------------------------------------ close
+
+    /// @notice See `IGpuMarket.close`.
+    function close(Books storage books, Wiring memory wiring, IGpuMarket.Closing[] calldata closings)
+        external
+        returns (bytes4[] memory reasons)
+    {
+        reasons = new bytes4[](closings.length);
+        Payee memory payee;
+        for (uint256 i = 0; i < closings.length; ++i) {
+            (uint256 series, address holder) = (closings[i].series, closings[i].holder);
+            bytes4 refusal = _close(books, wiring, series, holder, payee);
+            reasons[i] = refusal;
+            if (refusal != 0) emit IGpuMarket.CloseSkipped(series, holder, refusal);
+        }
+    }
+
+    function _close(Books storage books, Wiring memory wiring, uint256 series, address holder, Payee memory payee)
+        private
+        returns (bytes4)
+    {
+        Position position = books.positions[series][holder];
+        uint256 start = series.start();
+        if (position.units() == 0) return IGpuMarket.NoPosition.selector;
+        if (position.has(PositionLib.CASE)) return IGpuMarket.CaseOpen.selector;
+        bool lapsed = block.timestamp < start && msg.sender == holder && wiring.registry.isLapsed(series.terms());
+        if (!lapsed) {
+            // Up to start + START_GRACE a fill may still come: closing and filling must never overlap.
+            if (block.timestamp <= start + wiring.startGrace) return IGpuMarket.CloseTooEarly.selector;
+            bool over = position.has(PositionLib.FINAL) || block.timestamp > position.end() + wiring.redeemGrace;
+            if (!over) return IGpuMarket.CloseTooEarly.selector;
+        }
+        lookUp(payee, series.terms(), wiring.registry, wiring.parameters);
+        bool waived = lapsed || position.has(PositionLib.FAULT);
+        _end(books, wiring.registry, series, holder, Endings.ending(position, series, payee.terms, waived), payee);
+        return 0;
+    }
+
+    function _end(
+        Books storage books,
+        IProviderRegistry registry,
+        uint256 series,
+        address holder,
+        Endings.Ending memory ending,
+        Payee memory payee
+    ) private {
+        Position position = books.positions[series][holder];
+        books.positions[series][holder] = Position.wrap(0);
+        address provider = payee.terms.provider;
+        uint256 back = ending.refund;
+        if (ending.reservationFee != 0) {
+            books.credit(provider, ending.reservationFee);
+            emit IGpuMarket.ReservationFeePaid(series, holder, provider, ending.reservationFee);
+        }
+        if (ending.credit != 0) {
+            uint256 credited = registry.takeBond(provider, position.milli(), ending.credit);
+            back += credited;
+            emit IGpuMarket.SlaCredited(series, holder, provider, credited);
+        }
+        if (back != 0) books.credit(holder, back);
+        emit IERC1155.TransferSingle(msg.sender, holder, address(0), series, position.units());
+        emit IGpuMarket.Closed(series, holder, uint64(position.used()), ending.refund);
+        uint256 end = position.end();
+        // Past hours are nobody's: only the running and the later ones go back.
+        if (end > (block.timestamp / 1 hours) * 1 hours) {
+            registry.release(series.terms(), uint32(position.milli()), uint40(series.start()), uint40(end));
+        }
+    }
+}
