@@ -365,8 +365,10 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     }
 
     /// @inheritdoc IProviderRegistry
-    function wasAgent(address provider, address key) external view returns (bool) {
-        return key != address(0) && (key == agentOf[provider] || _replacedUntil[provider][key] != 0);
+    function wasAgent(address provider, address key, uint256 at) external view returns (bool) {
+        if (key == address(0)) return false;
+        uint256 until = _replacedUntil[provider][key];
+        return key == agentOf[provider] || (until != 0 && at <= until);
     }
 
     /// @inheritdoc IProviderRegistry

@@ -310,7 +310,8 @@ interface IGpuMarket {
     /// @notice Keep a position from closing while a case is open.
     function openCase(uint256 series, address holder, bool agentClaim) external;
 
-    /// @notice End a case: pay the usage found (never more than elapsed), note missed intervals and flags.
+    /// @notice End a case: pay the usage found (never more than elapsed), set the missed intervals and add flags.
+    /// Fraud sets the missed intervals to zero: a lease pays a slash or a credit, never both.
     /// @return payment What the usage cost the holder, fee included.
     function settleCase(uint256 series, address holder, uint64 usedGpuMs, uint32 missedIntervals, uint8 flags)
         external

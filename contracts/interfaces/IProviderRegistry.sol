@@ -205,8 +205,8 @@ interface IProviderRegistry {
     /// @notice Whether `key` is the provider's agent key, or was until less than `REDEEM_GRACE` ago.
     function isAgent(address provider, address key) external view returns (bool);
 
-    /// @notice Whether `key` is or ever was the provider's agent key.
-    function wasAgent(address provider, address key) external view returns (bool);
+    /// @notice Whether `key` is the provider's agent key, or was one and still counted (`isAgent`) at the time `at`.
+    function wasAgent(address provider, address key, uint256 at) external view returns (bool);
 
     /// @notice How many terms are registered; the numbers run from 1.
     function termsCount() external view returns (uint64);

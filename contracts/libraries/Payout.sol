@@ -145,9 +145,9 @@ library Payout {
             lookUp(payee, series.terms(), wiring.registry, wiring.parameters);
             payment = payUsage(books, series, holder, position.used(), used, false, payee);
         }
-        if (missedIntervals > position.missed()) next = next.miss(missedIntervals);
+        next = next.miss(missedIntervals);
         books.positions[series][holder] = next;
-        emit IGpuMarket.CaseSettled(series, holder, flags, uint32(next.missed()));
+        emit IGpuMarket.CaseSettled(series, holder, flags, missedIntervals);
     }
 
     /// @notice See `IGpuMarket.shorten`.

@@ -13,8 +13,8 @@ from typing import Any
 
 from contracts.protocol.eip712 import ZERO_ADDRESS
 
-LIBRARIES = ("Accounts", "Payout", "Recut", "Wallets")
-"""Linked into the market and the resale; recorded, because their code runs theirs."""
+LIBRARIES = ("Accounts", "Payout", "Recut", "RoleProofs", "Wallets")
+"""Linked into the contracts below; recorded, because their code runs theirs."""
 CONTRACTS = {
     "payment_token": "TestUSD",
     "timelock": "Timelock",
