@@ -13,6 +13,7 @@ import {BidConstraints, BidConstraintsLib} from "../types/BidConstraints.sol";
 import {Inventory, InventoryLib} from "../types/Inventory.sol";
 import {Receipt, ReceiptLib} from "../types/Receipt.sol";
 import {UsageGroup, UsageGroupLib} from "../types/UsageGroup.sol";
+import {Verdict, VerdictLib} from "../types/Verdict.sol";
 import {Voucher, VoucherLib} from "../types/Voucher.sol";
 
 /// @title Every struct hash and unit rule, for the tests that hold them against the Python twins
@@ -61,6 +62,10 @@ contract TypesHarness is EIP712 {
 
     function hashAcknowledgement(Acknowledgement calldata acknowledgement) external pure returns (bytes32) {
         return AcknowledgementLib.hash(acknowledgement);
+    }
+
+    function hashVerdict(Verdict calldata verdict) external pure returns (bytes32) {
+        return VerdictLib.hash(verdict);
     }
 
     function seriesId(uint256 start, uint256 duration, uint256 ticks, uint256 step, uint256 terms)

@@ -1,9 +1,9 @@
 """Every struct that somebody signs, once. ``contracts/types/*.sol`` is the other once.
 
 Orders, vouchers, receipts and acknowledgements are signed for ``GpuMarket``; attestations and
-inventories for ``ProviderRegistry``. Times are unix seconds by the chain's clock, prices and
-amounts are in the smallest unit of the payment token, shares in milli, durations in seconds.
-A field that this version does not serve must be empty (``orders.py`` refuses it otherwise).
+inventories for ``ProviderRegistry``; verdicts for ``Arbitration``. Times are unix seconds by the
+chain's clock, prices and amounts are in the smallest unit of the payment token, shares in milli,
+durations in seconds. A field that this version does not serve must be empty (``orders.py`` refuses it otherwise).
 """
 
 from __future__ import annotations
@@ -270,6 +270,34 @@ class Acknowledgement(Struct):
     at: Uint40
 
 
+class Outcome(IntEnum):
+    """What a verdict may say."""
+
+    HONEST = 1
+    """The provider is right."""
+    FAULT = 2
+    """The provider did not serve."""
+    FRAUD = 3
+    """The provider lied: its bond is slashed."""
+    INCONCLUSIVE = 4
+    """The evidence does not tell."""
+
+
+@dataclass(frozen=True)
+class Verdict(Struct):
+    """What k of n arbiters say of one case."""
+
+    type_name: ClassVar[str] = "Verdict"
+
+    series: Uint256
+    holder: Address
+    number: Uint32
+    """Which case of the lease, from 1."""
+    outcome: Uint8
+    evidence: Bytes32
+    """Hash of the stored evidence bundle."""
+
+
 def voucher_of(receipt: Receipt) -> Voucher:
     """The voucher that a receipt entitles to; both sides derive it themselves."""
     return Voucher(
@@ -291,4 +319,5 @@ SIGNED_STRUCTS: tuple[type[Struct], ...] = (
     Attestation,
     Inventory,
     Acknowledgement,
+    Verdict,
 )
