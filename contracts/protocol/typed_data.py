@@ -3,7 +3,8 @@
 Orders, vouchers, receipts and acknowledgements are signed for ``GpuMarket``; attestations and
 inventories for ``ProviderRegistry``; verdicts for ``Arbitration``. Times are unix seconds by the
 chain's clock, prices and amounts are in the smallest unit of the payment token, shares in milli,
-durations in seconds. A field that this version does not serve must be empty (``orders.py`` refuses it otherwise).
+durations in seconds. A field that this version does not serve must be empty (``orders.py`` refuses
+it otherwise).
 """
 
 from __future__ import annotations
