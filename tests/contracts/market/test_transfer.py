@@ -6,6 +6,7 @@ import brownie
 import pytest
 from bourse import FREEZE, HOUR, MPS, OK, REDEEM_GRACE, Bourse, Fill, reverts, terms
 from brownie import HostileReceiver, accounts, chain
+from counting import CUT, NOBODY, accounted, acting, position
 
 from contracts.protocol.series import Series
 
@@ -21,13 +22,13 @@ class TestMoved:
         buyer, other = bourse.address("buyer"), bourse.address("other")
         end = bourse.market.positionOf(series, buyer)[3]
         move(bourse, series, 2000, other)
-        assert bourse.market.positionOf(series, buyer) == (4000, 2000, 0, end, 0)
-        assert bourse.market.positionOf(series, other) == (2000, 1000, 0, end, 0)
+        assert bourse.market.positionOf(series, buyer) == (4000, 2000, 0, end, 0, 0)
+        assert bourse.market.positionOf(series, other) == (2000, 1000, 0, end, 0, 0)
 
     def test_transfer__all__forgets_position(self, bourse: Bourse) -> None:
         series = bourse.lease(milli=2000)
         move(bourse, series, 2000, bourse.address("other"))
-        assert bourse.market.positionOf(series, bourse.address("buyer")) == (0, 0, 0, 0, 0)
+        assert bourse.market.positionOf(series, bourse.address("buyer")) == NOBODY
         assert bourse.market.balanceOf(bourse.address("other"), series) == 2000
 
     def test_transfer__receiver__spends_and_is_refunded(self, bourse: Bourse) -> None:
@@ -121,6 +122,53 @@ class TestRefused:
             move(bourse, series, 1000, bourse.address("other"))
         assert bourse.market.balanceOf(bourse.address("buyer"), series) == 1000
 
+    def test_transfer__interrupted__refused_both_ways(self, bourse: Bourse) -> None:
+        start = bourse.next_hour()
+        series = bourse.lease(start=start, milli=2000, duration=2 * HOUR)
+        bourse.lease("other", start=start, duration=2 * HOUR)
+        buyer, other = bourse.address("buyer"), bourse.address("other")
+        module = acting(bourse.arbitration)
+        bourse.market.shorten(series, other, start + HOUR, module)
+        assert position(bourse, series, "other")[4] == CUT
+        with reverts("PositionNotOpen", series, other):
+            move(bourse, series, 2000, other)
+        with reverts("PositionNotOpen", series, other):
+            bourse.market.safeTransferFrom(other, buyer, series, 2000, b"", bourse.sends("other"))
+        assert position(bourse, series) == (4000, 2000, 0, start + 2 * HOUR, 0, 0)
+
+    def test_transfer__unequal_arrays__refused(self, bourse: Bourse) -> None:
+        series, buyer = bourse.lease(), bourse.address("buyer")
+        with reverts("ERC1155InvalidArrayLength", 1, 2):
+            bourse.market.safeBatchTransferFrom(
+                buyer, bourse.address("other"), [series], [1000, 0], b"", bourse.sends("buyer")
+            )
+
+    def test_transfer__batch_with_one_frozen__nothing_moves(self, bourse: Bourse) -> None:
+        start = bourse.next_hour()
+        first = bourse.lease(start=start)
+        second = bourse.lease(start=start + HOUR)
+        buyer, other = bourse.address("buyer"), bourse.address("other")
+        chain.mine(timestamp=start - FREEZE)
+        with brownie.reverts():
+            bourse.market.safeBatchTransferFrom(
+                buyer, other, [second, first], [1000, 1000], b"", bourse.sends("buyer")
+            )
+        assert position(bourse, second) == (1000, 1000, 0, start + 2 * HOUR, 0, 0)
+        held = ((first, "buyer"), (second, "buyer"))
+        assert accounted(bourse, *held) == bourse.market.totalHeld()
+
+    def test_transfer__same_units_twice_in_a_batch__refused(self, bourse: Bourse) -> None:
+        series, buyer = bourse.lease(), bourse.address("buyer")
+        with reverts("ERC1155InsufficientBalance", buyer, 0, 1000, series):
+            bourse.market.safeBatchTransferFrom(
+                buyer,
+                bourse.address("other"),
+                [series, series],
+                [1000, 1000],
+                b"",
+                bourse.sends("buyer"),
+            )
+
     def test_transfer__receiver_refuses__nothing_moves(self, bourse: Bourse) -> None:
         receiver = accounts[1].deploy(HostileReceiver)
         receiver.refuse(True, {"from": accounts[1]})
@@ -156,6 +204,3 @@ class TestStandard:
         ]
         assert support == [True, True, True]
         assert not bourse.market.supportsInterface("0xffffffff")
-
-    def test_uri__any__empty_until_there_is_metadata(self, bourse: Bourse) -> None:
-        assert bourse.market.uri(bourse.series()) == ""
