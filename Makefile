@@ -68,6 +68,12 @@ $(STAMPS)/forge: $(STAMPS)/npm
 	  --no-update-notifier --loglevel=error
 	@touch $@
 
+$(STAMPS)/slither: requirements/slither.txt | $(STAMPS)/python
+	@echo "setup: Slither"
+	@test -x .venv-slither/bin/python || $(PYTHON) -m venv .venv-slither
+	@.venv-slither/bin/python $(PIP_INSTALL) --require-hashes -r requirements/slither.txt
+	@touch $@
+
 $(STAMPS)/compile: brownie-config.yaml $(SOLIDITY) contracts/toolchain/solc.cjs $(STAMPS)/npm $(STAMPS)/chain
 	@echo "setup: contracts"
 	@$(BROWNIE) compile > $(STAMPS)/compile.log 2>&1 || { cat $(STAMPS)/compile.log; exit 1; }
@@ -124,9 +130,21 @@ test-e2e: setup ## one order through all ten steps on the whole stack
 
 # ---- measuring
 
-.PHONY: gas
+.PHONY: gas fuzz coverage mutants slither
 gas: setup ## gas of every row on Ganache; fails on +1 % over the snapshot, UPDATE=1 rewrites it
 	@UPDATE=$(UPDATE) $(BIN)/python -m tests.gas.measure
+
+fuzz: setup $(STAMPS)/forge ## random calls against the ten rules, and branch coverage; CALLS=, SEED=
+	@CALLS=$(CALLS) SEED=$(SEED) $(BIN)/python -m tests.fuzz.campaign
+
+coverage: setup $(STAMPS)/forge ## branches of the contracts that campaign and Foundry tests take
+	@$(BIN)/python -m tests.fuzz.coverage
+
+mutants: setup $(STAMPS)/forge ## how many planted bugs the tests find; N=, SEED=, LIST=1 lists all
+	@N=$(N) SEED=$(SEED) LIST=$(LIST) $(BIN)/python -m tests.mutation.mutants
+
+slither: setup $(STAMPS)/slither ## static analysis of the contracts
+	@contracts/toolchain/slither
 
 # ---- changing
 
@@ -145,9 +163,10 @@ lock: $(STAMPS)/python ## recompile the pinned requirements and package-lock.jso
 	  .venv-lock/bin/python $(PIP_INSTALL) uv==$(UV_VERSION); }
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra demo --group dev -o requirements/app.txt pyproject.toml
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:chain -o requirements/chain.txt
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:slither -o requirements/slither.txt
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:node -o requirements/node.txt
 	contracts/toolchain/npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 clean: ## end the stack and remove everything that was installed, built or stored here
 	@if [ -x $(BIN)/gpubourse ] && [ -d .gpubourse ]; then $(BIN)/gpubourse down || true; fi
-	rm -rf .venv .venv-chain .venv-lock $(STAMPS) node_modules contracts/build .gpubourse reports
+	rm -rf .venv .venv-chain .venv-lock .venv-slither $(STAMPS) tests/fuzz/out tests/fuzz/cache node_modules contracts/build .gpubourse reports

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IGpuMarket} from "../../contracts/interfaces/IGpuMarket.sol";
+import {IProviderRegistry} from "../../contracts/interfaces/IProviderRegistry.sol";
+import {Terms} from "../../contracts/types/Terms.sol";
+import {Timing} from "../../contracts/types/Timing.sol";
+import {F} from "./Calls.sol";
+import {Held} from "./World.sol";
+import {Id} from "./Typed.sol";
+import {ParameterActions} from "./ParameterActions.sol";
+import {Probes} from "./Probes.sol";
+import {Rules} from "./Rules.sol";
+import {vm} from "./Vm.sol";
+
+/// @title Random life of one bourse: many calls, every rule after each, and everybody out at the end
+contract Campaign is ParameterActions {
+    uint256 private constant BIRTH = 1_900_000_000;
+
+    Rules private _rules;
+    uint256 private _donated;
+    uint256 private _now;
+
+    function setUp() external {
+        require(FUNCTIONS == uint256(F.End));
+        vm.warp(BIRTH);
+        _deploy(Timing(60, 10 minutes, 2 hours, 1 hours, 1 hours, 2 hours));
+        _rules = new Rules(market);
+        _now = BIRTH;
+        _plant(1);
+        for (uint256 i = 0; i < providers.length; ++i) _open(providers[i]);
+        for (uint256 i = 0; i < buyers.length; ++i) _payIn(buyers[i], 5_000 * USD);
+        for (uint256 i = 0; i < 3; ++i) {
+            _stake(auditors[i], 40 * USD);
+            _stake(arbiters[i], 40 * USD);
+        }
+        for (uint256 i = 0; i < 24; ++i) _sendAttestation(_newDevice(), _signers(0), providers[0]);
+        for (uint256 i = 0; i < 9; ++i) _registerTerms();
+        _clearCounts();
+        Probes.save();
+    }
+
+    function _open(address provider) private {
+        address agent = _newAgent(provider);
+        vm.prank(provider);
+        registry.register(agent);
+        _stake(provider, 200 * USD);
+    }
+
+    function _stake(address who, uint256 amount) private {
+        _payIn(who, amount + 100 * USD);
+        vm.prank(who);
+        market.bond(uint64(amount));
+    }
+
+    function _clearCounts() private {
+        for (uint256 i = 0; i < FUNCTIONS; ++i) (called[i], succeeded[i]) = (0, 0);
+    }
+
+    // ------------------------------------------------------------------ one run
+
+    /// @notice The two numbers are the seed of a run; STEPS its length.
+    function testFuzz_campaign(uint256 high, uint256 low) external {
+        uint256 seed = uint256(keccak256(abi.encode(high, low)));
+        uint256 steps = vm.envOr("STEPS", uint256(400));
+        uint256 step;
+        _plant(seed);
+        for (; step < steps && bytes(violation).length == 0; ++step) _guarded(abi.encodeCall(this.act, (step)));
+        if (bytes(violation).length == 0) _guarded(abi.encodeCall(this.leave, ()));
+        Probes.save();
+        string memory path = vm.envOr("FUZZ_LOG", string(""));
+        if (bytes(path).length != 0) vm.writeLine(path, _line(high, low, step));
+        else require(bytes(violation).length == 0, violation);
+    }
+
+    function _guarded(bytes memory data) private {
+        (bool done, bytes memory result) = address(this).call(data);
+        if (done) return;
+        if (bytes4(result) != Broken.selector) {
+            violation = string.concat("the campaign itself stopped: ", vm.toString(result));
+            return;
+        }
+        assembly {
+            mstore(add(result, 4), sub(mload(result), 4))
+            result := add(result, 4)
+        }
+        violation = abi.decode(result, (string));
+    }
+
+    function _line(uint256 high, uint256 low, uint256 steps) private view returns (string memory line) {
+        line = string.concat('{"high": "', vm.toString(high), '", "low": "', vm.toString(low), '", "steps": ');
+        line = string.concat(line, vm.toString(steps), ', "violation": "', violation, '", "calls": {');
+        for (uint256 i = 0; i < FUNCTIONS; ++i) {
+            line = string.concat(line, i == 0 ? '"' : ', "', _name(F(i)), '": [', vm.toString(called[i]));
+            line = string.concat(line, ", ", vm.toString(succeeded[i]), "]");
+        }
+        line = string.concat(line, "}}");
+    }
+
+    /// @notice One step: time passes, somebody calls, the rules are read.
+    function act(uint256 step) external {
+        require(msg.sender == address(this));
+        _pass(_chance(70) ? _below(120) : _chance(90) ? _below(1 hours) : _below(6 hours));
+        if (_chance(1)) _donate();
+        _call(_choose());
+        string memory broken = _rules.check(people, positions, _donated);
+        if (bytes(broken).length == 0 && step % 20 == 0) broken = _calendars();
+        _require(bytes(broken).length == 0, broken);
+    }
+
+    function _pass(uint256 duration) private {
+        _now += duration;
+        vm.warp(_now);
+    }
+
+    function _donate() private {
+        uint256 amount = _below(100);
+        token.mint(address(market), amount);
+        _donated += amount;
+    }
+
+    function _calendars() private view returns (string memory broken) {
+        bytes32[3] memory classes = [H100, SHARED, SLICE];
+        for (uint256 i = 0; i < providers.length * 3 && bytes(broken).length == 0; ++i) {
+            (address provider, bytes32 deviceClass) = (providers[i / 3], classes[i % 3]);
+            uint256 hour = block.timestamp / 1 hours;
+            uint256[] memory outstanding = _needs(provider, deviceClass, hour);
+            broken = _rules.checkCalendar(provider, deviceClass, hour, outstanding);
+        }
+    }
+
+    /// @dev Milli needed in each of the next 48 hours.
+    function _needs(address provider, bytes32 deviceClass, uint256 from) private view returns (uint256[] memory needs) {
+        needs = new uint256[](48);
+        for (uint256 i = 0; i < positions.length; ++i) {
+            uint64 number = Id.terms(positions[i].series);
+            if (providerOf[number] != provider || termsOf[number].deviceClass != deviceClass) continue;
+            IGpuMarket.PositionState memory position = _position(positions[i]);
+            uint256 start = Id.start(positions[i].series) / 1 hours;
+            for (uint256 hour = start > from ? start : from; hour < from + 48 && hour * 1 hours < position.end; ++hour) {
+                needs[hour - from] += position.milli;
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------ which call
+
+    /// @dev Fills, redemptions and closings more often; what was called least, now and then.
+    function _choose() private returns (F) {
+        if (_chance(25)) return _least();
+        uint256 which = _below(FUNCTIONS + 24);
+        if (which < FUNCTIONS) return F(which);
+        if (which < FUNCTIONS + 8) return F.Fill;
+        if (which < FUNCTIONS + 14) return F.Redeem;
+        if (which < FUNCTIONS + 20) return F.Close;
+        if (which < FUNCTIONS + 22) return F.Split;
+        return F.Deposit;
+    }
+
+    function _least() private view returns (F f) {
+        for (uint256 i = 1; i < FUNCTIONS; ++i) if (called[i] < called[uint256(f)]) f = F(i);
+    }
+
+    function _call(F f) private {
+        if (f <= F.ReleaseBond) _callAccount(f);
+        else if (f <= F.SetApprovalForAll) _callPosition(f);
+        else if (f <= F.RemoveDevice) _callRegistry(f);
+        else _callParameters(f);
+    }
+
+    function _callAccount(F f) private {
+        if (f == F.Deposit) _deposit();
+        else if (f == F.DepositFor) _depositFor();
+        else if (f == F.DepositWithPermit) _depositWithPermit();
+        else if (f == F.Withdraw) _withdraw();
+        else if (f == F.SetDelegate) _setDelegate();
+        else if (f == F.Cancel) _cancel();
+        else if (f == F.CancelAll) _cancelAll();
+        else if (f == F.Bond) _bond();
+        else _releaseBond();
+    }
+
+    function _callPosition(F f) private {
+        if (f == F.Fill) _fill();
+        else if (f == F.Redeem) _redeem();
+        else if (f == F.RedeemGroup) _redeemGroup();
+        else if (f == F.Close) _close();
+        else if (f == F.Split) _split();
+        else if (f == F.Merge) _merge();
+        else if (f == F.SafeTransferFrom) _transfer(false);
+        else if (f == F.SafeBatchTransferFrom) _transfer(true);
+        else _setApprovalForAll();
+    }
+
+    function _callRegistry(F f) private {
+        if (f == F.Register) _register();
+        else if (f == F.SetAgent) _setAgent();
+        else if (f == F.RegisterTerms) _registerTerms();
+        else if (f == F.RequestUnbonding) _requestUnbonding();
+        else if (f == F.Attest) _attest();
+        else _removeDevice();
+    }
+
+    function _callParameters(F f) private {
+        if (f == F.SetFee) _setFee();
+        else if (f == F.SetTreasury) _setTreasury();
+        else if (f == F.SetAuditors) _setAuditors();
+        else if (f == F.AddArbiterSet) _addArbiterSet();
+        else if (f == F.SetDefaultMinBond) _setDefaultMinBond();
+        else if (f == F.SetMinBond) _setMinBond();
+        else if (f == F.SetRoleBond) _setRoleBond();
+        else if (f == F.SetFees) _setFees();
+        else if (f == F.Pause) _pause();
+        else _unpause();
+    }
+
+    // ------------------------------------------------------------------ the end
+
+    /// @notice Rule 6: with everybody else silent, a stranger closes all leases and all money leaves, 6 days after
+    /// the last end at the latest.
+    function leave() external {
+        require(msg.sender == address(this));
+        uint256 last = block.timestamp;
+        for (uint256 i = 0; i < positions.length; ++i) {
+            uint256 end = _position(positions[i]).end;
+            if (end > last) last = end;
+        }
+        for (uint256 i = 0; i < people.length; ++i) {
+            if (keys[people[i]] != 0) _unbondAll(people[i]);
+        }
+        _pass(last + 6 days + 1 - block.timestamp);
+        while (positions.length != 0) {
+            Held memory held = positions[positions.length - 1];
+            _require(_sendClosing(held, stranger), "6: a stranger cannot close");
+            _track(held.series, held.holder);
+        }
+        for (uint256 i = 0; i < people.length; ++i) _takeAll(people[i]);
+        string memory broken = _rules.checkEmpty(_donated);
+        _require(bytes(broken).length == 0, broken);
+    }
+
+    function _unbondAll(address who) private {
+        uint64 bonded = registry.bondOf(who).bonded;
+        if (bonded == 0) return;
+        vm.prank(who);
+        registry.requestUnbonding(bonded);
+    }
+
+    function _takeAll(address who) private {
+        if (registry.bondOf(who).unbonding != 0) market.releaseBond(who);
+        uint256 balance = _balance(who);
+        if (balance == 0) return;
+        vm.prank(who);
+        market.withdraw(who, balance);
+    }
+}
