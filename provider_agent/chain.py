@@ -60,8 +60,8 @@ class ChainReader:
 
     def position(self, market: str, series: int, holder: str, block: int) -> Position:
         """``GpuMarket.positionOf``; zeros where there is none."""
-        words = self._view(market, "positionOf(uint256,address)", block, 5, series, holder)
-        units, milli, used, end, flags = words
+        words = self._view(market, "positionOf(uint256,address)", block, 6, series, holder)
+        units, milli, used, end, flags, _ = words
         return Position(units, milli, used, end, bool(flags & 1))
 
     def terms(self, registry: str, number: int, block: int) -> ChainTerms:

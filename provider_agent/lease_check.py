@@ -82,8 +82,7 @@ def _check_position(offer: LeaseOffer, series: Series, position: Position) -> No
     if position.milli < offer.milli:
         raise LeaseRefusedError("milli", f"at most as on chain, {position.milli}", offer.milli)
     _equal("start", series.start, offer.start)
-    _equal("end", series.end, offer.end)
-    # The position of a lease that was split ends before its series does.
+    # Not the series' end: a lease that was split, released or interrupted ends before it.
     _equal("end", position.end, offer.end)
     if position.is_final:
         raise LeaseRefusedError("series", "a lease that is still in use", "final")

@@ -10,7 +10,17 @@ from typing import Any
 
 from contracts.protocol.hashing import keccak
 
-CONTRACTS = ("GpuMarket", "ProviderRegistry", "TestUSD")
+CONTRACTS = (
+    "GpuMarket",
+    "ProviderRegistry",
+    "Resale",
+    "Arbitration",
+    "Parameters",
+    "SeriesMetadata",
+    "Timelock",
+    "TestUSD",
+)
+"""Errors of the linked libraries are those of the contracts that they are linked into."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from contracts.bindings.abi_file import Entry, Parameter, entries
 from contracts.bindings.market_events import (
     Bonded,
     BondReleased,
+    CaseOpened,
+    CaseSettled,
     Closed,
     CloseSkipped,
     DelegateChanged,
@@ -26,20 +28,45 @@ from contracts.bindings.market_events import (
     Filled,
     FilledBid,
     FillSkipped,
+    IntervalsMissed,
+    MarketEvent,
+    Merged,
     NoncesCancelled,
+    Paid,
     Redeemed,
+    RedeemedGroup,
     RedeemSkipped,
+    ReservationFeePaid,
+    Resold,
+    Shortened,
+    SlaCredited,
+    Split,
     TransferBatch,
     TransferSingle,
     Withdrawn,
+)
+from contracts.bindings.module_events import (
+    Answered,
+    ArbitrationEvent,
+    CaseEnded,
+    Challenged,
+    NoShowClaimed,
+    ParametersEvent,
+    ResaleEvent,
+    ResaleSkipped,
+    TreasurySet,
+    UsageClaimed,
 )
 from contracts.bindings.registry_events import (
     AgentChanged,
     BondAdded,
     BondTaken,
+    CreditTaken,
     DeviceAttested,
     DeviceRemoved,
     ProviderRegistered,
+    RegistryEvent,
+    Slashed,
     TermsRegistered,
     TermsStruct,
     UnbondingRequested,
@@ -48,12 +75,18 @@ from contracts.protocol.eip712 import camel, checksum
 
 __all__ = [
     "AgentChanged",
+    "Answered",
     "BondAdded",
     "BondReleased",
     "BondTaken",
     "Bonded",
+    "CaseEnded",
+    "CaseOpened",
+    "CaseSettled",
+    "Challenged",
     "CloseSkipped",
     "Closed",
+    "CreditTaken",
     "DelegateChanged",
     "Deposited",
     "DeviceAttested",
@@ -63,16 +96,30 @@ __all__ = [
     "FillSkipped",
     "Filled",
     "FilledBid",
+    "IntervalsMissed",
+    "Merged",
+    "NoShowClaimed",
     "NoncesCancelled",
+    "Paid",
     "ProviderRegistered",
     "RawLog",
     "RedeemSkipped",
     "Redeemed",
+    "RedeemedGroup",
+    "ResaleSkipped",
+    "ReservationFeePaid",
+    "Resold",
+    "Shortened",
+    "SlaCredited",
+    "Slashed",
+    "Split",
     "TermsRegistered",
     "TermsStruct",
     "TransferBatch",
     "TransferSingle",
+    "TreasurySet",
     "UnbondingRequested",
+    "UsageClaimed",
     "Withdrawn",
     "decode_log",
     "event_from_json",
@@ -91,58 +138,14 @@ class RawLog:
     index: int
 
 
-Event: TypeAlias = (
-    Deposited
-    | Withdrawn
-    | DelegateChanged
-    | NoncesCancelled
-    | EpochRaised
-    | Bonded
-    | BondReleased
-    | Filled
-    | FillSkipped
-    | Redeemed
-    | RedeemSkipped
-    | Closed
-    | CloseSkipped
-    | TransferSingle
-    | TransferBatch
-    | ProviderRegistered
-    | AgentChanged
-    | TermsRegistered
-    | DeviceAttested
-    | DeviceRemoved
-    | BondAdded
-    | UnbondingRequested
-    | BondTaken
-)
-_MARKET = (
-    Deposited,
-    Withdrawn,
-    DelegateChanged,
-    NoncesCancelled,
-    EpochRaised,
-    Bonded,
-    BondReleased,
-    Filled,
-    FillSkipped,
-    Redeemed,
-    RedeemSkipped,
-    Closed,
-    CloseSkipped,
-    TransferSingle,
-    TransferBatch,
-)
-_REGISTRY = (
-    ProviderRegistered,
-    AgentChanged,
-    TermsRegistered,
-    DeviceAttested,
-    DeviceRemoved,
-    BondAdded,
-    UnbondingRequested,
-    BondTaken,
-)
+Event: TypeAlias = MarketEvent | RegistryEvent | ArbitrationEvent | ResaleEvent | ParametersEvent
+_EVENTS: dict[str, tuple[type[Event], ...]] = {
+    "GpuMarket": get_args(MarketEvent),
+    "ProviderRegistry": get_args(RegistryEvent),
+    "Arbitration": get_args(ArbitrationEvent),
+    "Resale": (ResaleSkipped,),
+    "Parameters": (TreasurySet,),
+}
 
 
 def decode_log(log: RawLog) -> Event | None:
@@ -180,13 +183,12 @@ class _Decoder:
 
 @cache
 def _classes() -> dict[str, type[Event]]:
-    return {cls.__name__: cls for cls in (*_MARKET, *_REGISTRY)}
+    return {cls.__name__: cls for classes in _EVENTS.values() for cls in classes}
 
 
 @cache
 def _decoders() -> dict[bytes, _Decoder]:
-    found = [_decoder("GpuMarket", cls) for cls in _MARKET]
-    found += [_decoder("ProviderRegistry", cls) for cls in _REGISTRY]
+    found = [_decoder(name, cls) for name, classes in _EVENTS.items() for cls in classes]
     return {decoder.entry.topic: decoder for decoder in found}
 
 

@@ -10,7 +10,10 @@ from web3.contract import Contract
 
 from contracts.bindings.contract import bind, encode, view
 from contracts.bindings.tuples import as_tuple
-from contracts.protocol.typed_data import Ask, Bid, Voucher
+from contracts.protocol.typed_data import Ask, Bid, UsageGroup, Voucher
+
+FINAL, CUT, CASE, AGENT_CLAIMED, FAULT = 1, 2, 4, 8, 16
+"""Flags of a position, as `libraries/Position.sol` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class AskGroup:
 
 @dataclass(frozen=True, slots=True)
 class SignedVoucher:
-    """A voucher with its signatures; the agent's counts only where the voucher is final."""
+    """A voucher with its signatures; the agent's counts where it is final or reports an outage."""
 
     voucher: Voucher
     holder_signature: bytes
@@ -71,11 +74,17 @@ class PositionState:
     used: int
     end: int
     flags: int
+    missed_intervals: int = 0
 
     @property
     def is_final(self) -> bool:
-        """Both sides said that no more will be used."""
-        return bool(self.flags & 1)
+        """Both sides said that no more will be used, or a case ended the lease."""
+        return bool(self.flags & FINAL)
+
+    @property
+    def is_disputed(self) -> bool:
+        """A case is open: closing waits for it."""
+        return bool(self.flags & CASE)
 
 
 class GpuMarket:
@@ -113,13 +122,13 @@ class GpuMarket:
         """Move money from the balance into the bond."""
         return self._encode("bond", amount)
 
-    def release_bond(self, provider: str) -> bytes:
+    def release_bond(self, account: str) -> bytes:
         """Credit a bond whose unbonding is over."""
-        return self._encode("releaseBond", provider)
+        return self._encode("releaseBond", account)
 
     def fill(self, groups: tuple[AskGroup, ...]) -> bytes:
         """Pair asks with bids; a bad one is skipped with its reason."""
-        return self._encode("fill", [_group(group) for group in groups])
+        return self._encode("fill", [as_group(group) for group in groups])
 
     def redeem(self, vouchers: tuple[SignedVoucher, ...]) -> bytes:
         """Pay for usage; a bad voucher is skipped with its reason."""
@@ -127,6 +136,22 @@ class GpuMarket:
             "redeem",
             [(as_tuple(v.voucher), v.holder_signature, v.agent_signature) for v in vouchers],
         )
+
+    def redeem_group(self, group: UsageGroup, signature: bytes) -> bytes:
+        """Pay for many leases of one holder; a bad item is skipped with its reason."""
+        return self._encode("redeemGroup", as_tuple(group), signature)
+
+    def split(self, series: int, at: int, milli: int) -> bytes:
+        """Cut the caller's position at a whole hour."""
+        return self._encode("split", series, at, milli)
+
+    def merge(self, first: int, second: int, milli: int) -> bytes:
+        """Join two adjacent parts of the caller."""
+        return self._encode("merge", first, second, milli)
+
+    def transfer(self, source: str, target: str, series: int, units: int) -> bytes:
+        """Send units, as ERC-1155 does."""
+        return self._encode("safeTransferFrom", source, target, series, units, b"")
 
     def close(self, closings: tuple[Closing, ...]) -> bytes:
         """Refund and burn; one that is too early is skipped with its reason."""
@@ -156,7 +181,8 @@ class GpuMarket:
         return encode(self.contract, function, *args)
 
 
-def _group(group: AskGroup) -> tuple[Any, ...]:
+def as_group(group: AskGroup) -> tuple[Any, ...]:
+    """The tuple that the ABI takes; `Resale` takes the same."""
     return as_tuple(group.ask), group.signature, [_fill(fill) for fill in group.fills]
 
 

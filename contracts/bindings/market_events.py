@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class EpochRaised:
 class Bonded:
     """Money moved from a balance into a bond."""
 
-    provider: str
+    account: str
     amount: int
 
 
@@ -61,7 +62,7 @@ class Bonded:
 class BondReleased:
     """Money moved from a bond back into the balance."""
 
-    provider: str
+    account: str
     amount: int
 
 
@@ -156,3 +157,149 @@ class TransferBatch:
     to: str
     ids: tuple[int, ...]
     values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A module moved money between accounts: claim bonds, fees of auditors and arbiters."""
+
+    from_: str
+    to: str
+    amount: int
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemedGroup:
+    """Usage of many leases was paid; an item is zero where it was skipped."""
+
+    holder: str
+    provider: str
+    terms: int
+    step: int
+    items: tuple[int, ...]
+    payment: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalsMissed:
+    """Both sides signed how many intervals were not served."""
+
+    series: int
+    holder: str
+    missed_intervals: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationFeePaid:
+    """Part of the unspent cost went to the provider."""
+
+    series: int
+    holder: str
+    provider: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlaCredited:
+    """Part of the provider's bond went to the holder for missed intervals."""
+
+    series: int
+    holder: str
+    provider: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOpened:
+    """A case keeps the position from closing."""
+
+    series: int
+    holder: str
+    agent_claim: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSettled:
+    """A case ended; `flags` were added to the position."""
+
+    series: int
+    holder: str
+    flags: int
+    missed_intervals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """A lease ends earlier than its window: released or interrupted."""
+
+    series: int
+    holder: str
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A holder cut `milli` of a position; the head of a running one keeps its id."""
+
+    series: int
+    holder: str
+    head: int
+    tail: int
+    milli: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A holder joined `milli` of two adjacent parts."""
+
+    first: int
+    second: int
+    holder: str
+    merged: int
+    milli: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resold:
+    """A holder sold units to another; the seller got `payment - fee`, the treasury `fee`."""
+
+    ask_digest: bytes
+    seller: str
+    buyer: str
+    bid_digest: bytes
+    series: int
+    units: int
+    payment: int
+    fee: int
+
+
+MarketEvent: TypeAlias = (
+    Deposited
+    | Withdrawn
+    | DelegateChanged
+    | NoncesCancelled
+    | EpochRaised
+    | Bonded
+    | BondReleased
+    | Paid
+    | Filled
+    | FillSkipped
+    | Redeemed
+    | RedeemedGroup
+    | RedeemSkipped
+    | IntervalsMissed
+    | ReservationFeePaid
+    | SlaCredited
+    | Closed
+    | CloseSkipped
+    | CaseOpened
+    | CaseSettled
+    | Shortened
+    | Split
+    | Merged
+    | Resold
+    | TransferSingle
+    | TransferBatch
+)

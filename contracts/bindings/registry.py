@@ -16,12 +16,13 @@ from contracts.protocol.typed_data import Attestation
 
 @dataclass(frozen=True, slots=True)
 class BondState:
-    """A provider's collateral."""
+    """Anybody's collateral."""
 
     bonded: int
     unbonding: int
     unbonding_ends: int
     required: int
+    attested_milli: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,9 @@ class ProviderRegistry:
         """The provider's agent key; zero for nobody's."""
         return str(view(self.contract, block, "agentOf", provider))
 
-    def bond_of(self, provider: str, block: int) -> BondState:
-        """The provider's collateral."""
-        return BondState(*view(self.contract, block, "bondOf", provider))
+    def bond_of(self, account: str, block: int) -> BondState:
+        """An account's collateral."""
+        return BondState(*view(self.contract, block, "bondOf", account))
 
     def capacity_of(self, provider: str, device_class: bytes, block: int) -> Capacity:
         """What the provider may sell of a class."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class DeviceRemoved:
 class BondAdded:
     """A bond grew."""
 
-    provider: str
+    account: str
     amount: int
     bonded: int
 
@@ -85,7 +86,7 @@ class BondAdded:
 class UnbondingRequested:
     """Part of a bond stopped counting."""
 
-    provider: str
+    account: str
     amount: int
     unbonding: int
     ends: int
@@ -95,5 +96,38 @@ class UnbondingRequested:
 class BondTaken:
     """An unbonded part left the count."""
 
+    account: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreditTaken:
+    """Money left a bond for the holder of a lease with missed intervals."""
+
     provider: str
     amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slashed:
+    """Money left a bond by a verdict or a proof: `to_victim` of it, the rest is burned."""
+
+    account: str
+    victim: str
+    amount: int
+    to_victim: int
+    evidence: bytes
+
+
+RegistryEvent: TypeAlias = (
+    ProviderRegistered
+    | AgentChanged
+    | TermsRegistered
+    | DeviceAttested
+    | DeviceRemoved
+    | BondAdded
+    | UnbondingRequested
+    | BondTaken
+    | CreditTaken
+    | Slashed
+)

@@ -72,10 +72,7 @@ class Deployment:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Deployment:
         """Build from the parsed file; unknown keys are for people."""
-        addresses = {
-            name: checksum(data[name])
-            for name in _ADDRESSES
-        }
+        addresses = {name: checksum(data[name]) for name in _ADDRESSES}
         return cls(
             **addresses,
             chain_id=int(data["chain_id"]),

@@ -11,7 +11,16 @@ from pathlib import Path
 
 CONTRACTS = Path(__file__).resolve().parents[1]
 ABI = CONTRACTS / "bindings" / "abi"
-NAMES = ("GpuMarket", "ProviderRegistry", "Parameters", "TestUSD")
+NAMES = (
+    "Arbitration",
+    "GpuMarket",
+    "Parameters",
+    "ProviderRegistry",
+    "Resale",
+    "SeriesMetadata",
+    "TestUSD",
+    "Timelock",
+)
 
 
 def main() -> int:

@@ -41,6 +41,9 @@ class Market:
     payment_token: str
     market: str
     registry: str
+    parameters: str
+    resale: str
+    arbitration: str
     fee_bps: int
     constants: Constants
     treasury: str

@@ -13,6 +13,11 @@ class ConstantsView(Answer):
     start_grace: int
     freeze: int
     redeem_grace: int
+    challenge: int = Field(
+        description="How long a holder may challenge what an agent claims"
+    )
+    response: int = Field(description="How long a provider may answer a no-show claim")
+    verdict: int = Field(description="How long the arbiters may take over a disputed case")
 
 
 class MarketView(Answer):
@@ -25,6 +30,10 @@ class MarketView(Answer):
     market: str
     registry: str
     parameters: str
+    resale: str
+    arbitration: str
+    metadata: str
+    timelock: str
     treasury: str
     operator: str = Field(description="Signs acknowledgements; the filler that orders may name")
     auditors: list[str]

@@ -40,7 +40,7 @@ def bonded(session: Session, seen: Seen[Bonded]) -> None:
     """Balance became collateral."""
     event = seen.event
     entries = move(
-        money(event.provider, Kind.BALANCE), money(event.provider, Kind.BOND), event.amount
+        money(event.account, Kind.BALANCE), money(event.account, Kind.BOND), event.amount
     )
     post(session, PostingKind.BONDED, entries, seen.source())
 
@@ -49,7 +49,7 @@ def bond_released(session: Session, seen: Seen[BondReleased]) -> None:
     """Collateral became balance."""
     event = seen.event
     entries = move(
-        money(event.provider, Kind.BOND), money(event.provider, Kind.BALANCE), event.amount
+        money(event.account, Kind.BOND), money(event.account, Kind.BALANCE), event.amount
     )
     post(session, PostingKind.BOND_RELEASED, entries, seen.source())
 

@@ -97,22 +97,22 @@ def undo_device_removed(session: Session, seen: Seen[DeviceRemoved]) -> None:
 
 def bond_added(session: Session, seen: Seen[BondAdded]) -> None:
     """More collateral counts."""
-    _change_bond(session, seen.event.provider, seen.event.amount)
+    _change_bond(session, seen.event.account, seen.event.amount)
 
 
 def undo_bond_added(session: Session, seen: Seen[BondAdded]) -> None:
     """It does not."""
-    _change_bond(session, seen.event.provider, -seen.event.amount)
+    _change_bond(session, seen.event.account, -seen.event.amount)
 
 
 def unbonding_requested(session: Session, seen: Seen[UnbondingRequested]) -> None:
     """Collateral on its way out counts no more."""
-    _change_bond(session, seen.event.provider, -seen.event.amount)
+    _change_bond(session, seen.event.account, -seen.event.amount)
 
 
 def undo_unbonding_requested(session: Session, seen: Seen[UnbondingRequested]) -> None:
     """It counts again."""
-    _change_bond(session, seen.event.provider, seen.event.amount)
+    _change_bond(session, seen.event.account, seen.event.amount)
 
 
 def _set_agent(session: Session, wallet: str, agent: str) -> None:

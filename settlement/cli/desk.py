@@ -36,6 +36,9 @@ class Place:
     payment_token: str
     market: str
     registry: str
+    parameters: str
+    resale: str
+    arbitration: str
     treasury: str
     deployed_block: int
 
@@ -142,6 +145,9 @@ def _place(profile: Profile) -> Place:
         payment_token=found.payment_token,
         market=found.market,
         registry=found.registry,
+        parameters=found.parameters,
+        resale=found.resale,
+        arbitration=found.arbitration,
         treasury=found.treasury,
         deployed_block=found.deployed_block,
     )
@@ -154,6 +160,9 @@ def _from_file(deployment: Deployment, rpc_url: str) -> Place:
         payment_token=deployment.payment_token,
         market=deployment.market,
         registry=deployment.registry,
+        parameters=deployment.parameters,
+        resale=deployment.resale,
+        arbitration=deployment.arbitration,
         treasury=deployment.treasury,
         deployed_block=deployment.deployed_block,
     )

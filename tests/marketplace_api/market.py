@@ -369,8 +369,8 @@ def iso(at: int) -> str:
 
 def new_deployment() -> Deployment:
     """Contracts at random addresses."""
-    token, market, registry, parameters, treasury, auditor = (
-        Signer.generate().address for _ in range(6)
+    token, market, registry, parameters, treasury, auditor, resale, arbitration = (
+        Signer.generate().address for _ in range(8)
     )
     return Deployment(
         chain_id=1337,
@@ -379,11 +379,15 @@ def new_deployment() -> Deployment:
         market=market,
         registry=registry,
         parameters=parameters,
+        resale=resale,
+        arbitration=arbitration,
+        metadata=parameters,
+        timelock=parameters,
         treasury=treasury,
         fee_bps=100,
         min_bond_per_milli=1000,
         auditor_threshold=1,
         auditors=(auditor,),
         allow_simulated=True,
-        constants=Constants(start_grace=60, freeze=600, redeem_grace=30),
+        constants=Constants(60, 600, 30, challenge=20, response=20, verdict=40),
     )

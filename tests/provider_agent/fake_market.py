@@ -224,8 +224,8 @@ class FakeMarket:
 
     def _position(self) -> list[int]:
         if not self.confirmed:
-            return [0] * 5
-        return [20, self.milli_on_chain or self.milli, 0, self.start + self.duration, 0]
+            return [0] * 6
+        return [20, self.milli_on_chain or self.milli, 0, self.start + self.duration, 0, 0]
 
     def _terms(self) -> list[int]:
         device_class = int.from_bytes(device_class_hash(CLASS), "big")

@@ -143,9 +143,7 @@ def write(deployment: Deployment, path: Path) -> Path:
     return path
 
 
-def _create(
-    node: Node, deployer: Signer, name: str, libraries: dict[str, str], *args: Any
-) -> str:
+def _create(node: Node, deployer: Signer, name: str, libraries: dict[str, str], *args: Any) -> str:
     artefact = json.loads((ARTEFACTS / f"{name}.json").read_text())
     code = linked(artefact["bytecode"], libraries)
     contract = node.web3.eth.contract(abi=artefact["abi"], bytecode=code)

@@ -114,7 +114,7 @@ def test_compare__position_closed_unseen__is_found_in_money_and_units() -> None:
 def test_close_due__is_the_first_second_that_the_contract_takes(is_final: bool, due: int) -> None:
     """Both limits are exclusive."""
     lease = Lease(start=1000, end=1018)
-    assert close_due(lease, Constants(5, 5, 2), is_final=is_final) == due
+    assert close_due(lease, Constants(5, 5, 2, 2, 2, 2), is_final=is_final) == due
 
 
 def test_fees__twice_the_base_and_the_tip() -> None:

@@ -204,9 +204,9 @@ def _add(history: History, event: Event) -> None:
         case Withdrawn():
             history.withdrawn[event.account] += event.amount
         case Bonded():
-            history.bonded[event.provider] += event.amount
+            history.bonded[event.account] += event.amount
         case BondReleased():
-            history.released[event.provider] += event.amount
+            history.released[event.account] += event.amount
         case Filled():
             _add_fills(history, event)
         case Redeemed():
