@@ -277,7 +277,8 @@ interface IGpuMarket {
     /// A final voucher ends the use, one with missed intervals earns the holder a credit; both sides sign those.
     function redeem(SignedVoucher[] calldata vouchers) external returns (bytes4[] memory reasons);
 
-    /// @notice Pay one provider for many leases of one holder, under one signature of the holder's side.
+    /// @notice Pay one provider for many leases of one holder, under one signature of the holder's side; reverts where
+    /// that does not hold. Where every item is skipped, no group is reported.
     /// @return reasons One for each item.
     function redeemGroup(UsageGroup calldata group, bytes calldata signature)
         external

@@ -81,17 +81,19 @@ library Payout {
         lookUp(payee, group.terms, wiring.registry, wiring.parameters);
         uint256[] memory items = group.items;
         reasons = new bytes4[](items.length);
-        (uint256 payments, uint256 fees) = (0, 0);
+        (uint256 payments, uint256 fees, uint256 skipped) = (0, 0, 0);
         for (uint256 i = 0; i < items.length; ++i) {
             uint256 series = SeriesId.compose(items[i], group.step, group.terms);
             (uint256 payment, bytes4 refusal) = _useItem(books, series, group.holder, SeriesId.usedOf(items[i]), payee);
             if (refusal != 0) {
                 (items[i], reasons[i]) = (0, refusal);
+                ++skipped;
                 emit IGpuMarket.RedeemSkipped(series, group.holder, refusal);
             }
             payments += payment;
             fees += Units.shareDown(payment, payee.terms.feeBps);
         }
+        if (skipped == items.length) return reasons;
         _credit(books, payments, fees, payee);
         emit IGpuMarket.RedeemedGroup(
             group.holder, payee.terms.provider, group.terms, group.step, items, payments, fees

@@ -62,9 +62,8 @@ class Run:
         if chosen is None:
             return False
         series, holder = chosen
-        _, milli, used, _, _ = map(
-            int, self.bourse.market.positionOf(series, self.bourse.address(holder))
-        )
+        position = self.bourse.market.positionOf(series, self.bourse.address(holder))
+        milli, used = int(position[1]), int(position[2])
         elapsed = max(0, chain.time() - Series.from_id(series).start)
         total = used + self.random.randrange(milli * min(elapsed, HOUR) + 2)
         final = self.random.random() < 0.3
@@ -116,7 +115,7 @@ class Run:
         return amount > 0
 
     def unbond(self) -> bool:
-        _, unbonding, ends, _ = self.bourse.registry.bondOf(self.bourse.address("provider"))
+        _, unbonding, ends, _, _ = self.bourse.registry.bondOf(self.bourse.address("provider"))
         if unbonding and chain.time() > ends:
             self.bourse.market.releaseBond(
                 self.bourse.address("provider"), self.bourse.sends("other")
@@ -141,7 +140,7 @@ class Run:
             self.bourse.balance(name) for name in (*HOLDERS, "provider", "treasury", "stranger")
         )
         escrow = sum(self.escrowed(series, holder) for series, holder in self.positions)
-        bonded, unbonding, _, _ = registry.bondOf(self.bourse.address("provider"))
+        bonded, unbonding, _, _, _ = registry.bondOf(self.bourse.address("provider"))
         assert market.totalHeld() == balances + escrow + bonded + unbonding
         assert self.bourse.token.balanceOf(market) == market.totalHeld() + self.donated
 

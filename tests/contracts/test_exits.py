@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from bourse import HOUR, OK, REDEEM_GRACE, USD, Bourse
 from brownie import chain
+from leases import UNBONDING
 
 SIX_DAYS = 6 * 24 * HOUR
 
@@ -77,7 +78,7 @@ def test_exit__bond__out_by_stranger(bourse: Bourse) -> None:
     start = bourse.next_hour()
     bourse.lease(start=start)
     bourse.registry.requestUnbonding(50 * USD, bourse.sends("provider"))
-    chain.mine(timestamp=start + HOUR + REDEEM_GRACE)
+    chain.mine(timestamp=start + HOUR + UNBONDING)
     bourse.market.releaseBond(bourse.address("provider"), bourse.sends("stranger"))
     assert bourse.balance("provider") == 100 * USD
 

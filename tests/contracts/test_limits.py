@@ -11,12 +11,12 @@ from brownie import Parameters, ProviderRegistry, accounts, chain
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.hashing import keccak
 from contracts.protocol.typed_data import Attestation
-from contracts.scripts.suite import Times
+from contracts.scripts.suite import CONTRACTS, Times
 
 CONTRACT_LIMIT = 24_576
 
 
-@pytest.mark.parametrize("name", ["GpuMarket", "ProviderRegistry", "Parameters"])
+@pytest.mark.parametrize("name", sorted(CONTRACTS.values()))
 def test_size__deployed_code__within_the_limit_of_the_chain(name: str) -> None:
     artefact = json.loads((BUILD / f"{name}.json").read_text())
     assert len(artefact["deployedBytecode"]) // 2 <= CONTRACT_LIMIT

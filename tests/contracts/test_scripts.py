@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bourse import Bourse, signer
+from bourse import BUILD, Bourse, signer
 from brownie import GpuMarket, ProviderRegistry, TestUSD, accounts, chain
 
 from contracts.protocol.deployment import Deployment
 from contracts.scripts import deploy, export_abi
+from contracts.scripts.suite import CONTRACTS, LIBRARIES
 
 
 @pytest.fixture
@@ -46,12 +47,15 @@ class TestDeploy:
         constants = (market.START_GRACE(), market.FREEZE(), market.REDEEM_GRACE())
         assert constants == (5, 7, 9)
         assert (market.registry(), registry.market()) == (record.registry, record.market)
+        assert (market.resale(), market.arbitration()) == (record.resale, record.arbitration)
+        assert market.parameters() == record.parameters
         assert market.paymentToken() == record.payment_token
         assert (record.fee_bps, record.auditor_threshold, record.min_bond_per_milli) == (100, 2, 11)
         assert record.allow_simulated
         assert registry.ALLOW_SIMULATED()
-        hashes = json.loads(environment.read_text())["code_hashes"]
-        assert hashes == {name: deploy.code_hash(getattr(record, name)) for name in hashes}
+        written = json.loads(environment.read_text())
+        hashes, places = written["code_hashes"], {**written, **written["libraries"]}
+        assert hashes == {name: deploy.code_hash(places[name]) for name in (*CONTRACTS, *LIBRARIES)}
         assert record.deployed_block <= len(chain) - 1
 
     def test_deploy__again__sends_nothing(self, environment: Path) -> None:
@@ -85,16 +89,45 @@ class TestDeploy:
     def test_plan__simulated_on_a_public_chain__refused(
         self, environment: Path, monkeypatch: Any
     ) -> None:
-        assert not deploy.Plan.from_environment(1).allow_simulated
+        assert not deploy.Order.from_environment(1).plan.allow_simulated
         monkeypatch.setenv("ALLOW_SIMULATED", "1")
         with pytest.raises(SystemExit, match="ALLOW_SIMULATED"):
-            deploy.Plan.from_environment(1)
+            deploy.Order.from_environment(1)
 
 
 class TestExport:
     def test_abi__committed__is_that_of_the_compiled_contracts(self) -> None:
         for name in export_abi.NAMES:
             assert (export_abi.ABI / f"{name}.json").read_text() == export_abi.rendered(name)
+
+    def test_abi__linked_libraries__events_and_errors_in_it(self) -> None:
+        market = self.names("GpuMarket")
+        assert {"SafeERC20FailedOperation", "RedeemedGroup", "Split", "Resold"} <= market
+        for library in ("Accounts", "Payout", "Recut", "Wallets"):
+            artefact = json.loads((BUILD / f"{library}.json").read_text())
+            kinds = ("event", "error")
+            assert {e["name"] for e in artefact["abi"] if e["type"] in kinds} <= market
+
+    def test_abi__called_contracts__their_refusals_in_it(self) -> None:
+        assert {"UnbondingNotOver", "OverCapacity", "ERC20InsufficientAllowance"} <= self.names(
+            "GpuMarket"
+        )
+        assert "InsufficientBalance" in self.names("ProviderRegistry")
+        assert {"InsufficientBalance", "NoPosition", "UnknownTerms"} <= self.names("Arbitration")
+
+    @pytest.mark.parametrize("name", export_abi.NAMES)
+    def test_abi__every_entry__once(self, name: str) -> None:
+        named = [
+            (entry["type"], entry["name"])
+            for entry in json.loads(export_abi.rendered(name))
+            if entry["type"] in ("event", "error")
+        ]
+        assert len(named) == len(set(named))
+
+    def names(self, contract: str) -> set[str]:
+        """Of everything in the committed ABI."""
+        text = (export_abi.ABI / f"{contract}.json").read_text()
+        return {entry["name"] for entry in json.loads(text) if "name" in entry}
 
     def test_abi__changed__check_fails(self, tmp_path: Path, monkeypatch: Any) -> None:
         monkeypatch.setattr(export_abi, "ABI", tmp_path)

@@ -33,7 +33,7 @@ class TestAtEnd:
         outcome = bourse.close((series, "buyer"))
         assert outcome.reasons == (OK,)
         assert bourse.balance("buyer") == before + PRICE
-        assert bourse.market.positionOf(series, bourse.address("buyer")) == (0, 0, 0, 0, 0)
+        assert bourse.market.positionOf(series, bourse.address("buyer")) == (0, 0, 0, 0, 0, 0)
         closed, burned = outcome.events["Closed"], outcome.events["TransferSingle"]
         assert dict(closed) == {
             "series": series,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from bourse import A100, H100, HOUR, OK, PRICE, USD, Bourse, Fill, compact, reason
 from brownie import HostileReceiver, accounts, chain
+from leases import on_terms
 
 from contracts.protocol.hashing import keccak
 
@@ -21,7 +24,7 @@ class TestAccepted:
         assert before - bourse.balance("buyer") == 4 * PRICE
         assert bourse.market.balanceOf(buyer, series) == 4000
         position = bourse.market.positionOf(series, buyer)
-        assert position == (4000, 2000, 0, start + 2 * HOUR, 0)
+        assert position == (4000, 2000, 0, start + 2 * HOUR, 0, 0)
         assert tx.reasons == ((OK,),)
 
         transfer = tx.events["TransferSingle"]
@@ -79,17 +82,17 @@ class TestAccepted:
         assert str(skipped["reason"]) == reason("InsufficientBalance")
 
     def test_fill__one_bad_group__others_filled(self, bourse: Bourse) -> None:
-        bad = bourse.group(bourse.ask(quantity=1), Fill(bourse.bid()), Fill(bourse.bid()))
+        bad = bourse.group(bourse.ask(series=1), Fill(bourse.bid()), Fill(bourse.bid()))
         good = bourse.group(bourse.ask(), Fill(bourse.bid()))
         tx = bourse.send("fill", [bad, good])
-        refused = reason("NotSupported")
+        refused = reason("WrongMarket")
         assert tx.reasons == ((refused, refused), (OK,))
         assert len(tx.events["FillSkipped"]) == 1
         assert int(str(tx.events["FillSkipped"]["bidDigest"]), 16) == 0
         assert len(tx.events["Filled"]["fills"]) == 1
 
     def test_fill__nothing_filled__no_filled_event(self, bourse: Bourse) -> None:
-        tx = bourse.fill(bourse.ask(), Fill(bourse.bid(max_fills=2)))
+        tx = bourse.fill(bourse.ask(), Fill(bourse.bid(budget=1)))
         assert "Filled" not in tx.events
 
     @pytest.mark.parametrize("short", [False, True])
@@ -112,6 +115,28 @@ class TestAccepted:
         assert wrong.reasons == ((reason("ClassNotAccepted"),),)
         right = bourse.fill(bourse.ask(), Fill(bid, proof=(A100, third)))
         assert right.reasons == ((OK,),)
+
+    @pytest.mark.parametrize(
+        ("offered", "wanted"),
+        [
+            ({"arbiter_set": 1}, {"arbiter_set": 1}),
+            ({"arbiter_set": 1}, {}),
+            ({"sla_credit_bps": 100}, {"min_sla_credit_bps": 100}),
+            ({"reservation_fee_bps": 5000}, {"max_reservation_fee_bps": 5000}),
+            ({}, {"min_notice": HOUR}),
+            ({}, {"interruptible": True}),
+            (
+                {"interruptible": True, "notice": HOUR},
+                {"interruptible": True, "min_notice": HOUR},
+            ),
+        ],
+        ids=str,
+    )
+    def test_fill__terms_keep_what_the_bid_wants__filled(
+        self, bourse: Bourse, offered: dict[str, Any], wanted: dict[str, Any]
+    ) -> None:
+        on = on_terms(bourse, **offered)
+        assert on.fill(on.ask(), Fill(on.bid(**wanted))).reasons == ((OK,),)
 
     @pytest.mark.parametrize("price", [PRICE, PRICE + 1000, 2 * PRICE])
     def test_fill__same_filler__chooses_inside_limits(self, bourse: Bourse, price: int) -> None:

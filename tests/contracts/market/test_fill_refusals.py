@@ -18,10 +18,12 @@ from bourse import (
     Fill,
     malleable,
     reason,
+    reverts,
     signer,
     terms,
 )
-from brownie import chain
+from brownie import accounts, chain
+from leases import acting_as, lease_on, on_terms
 
 from contracts.protocol.eip712 import Domain
 
@@ -36,6 +38,8 @@ class Case:
     """What differs from a valid pair; a function gets the time."""
 
     error: str
+    terms: dict[str, Any] = field(default_factory=dict)
+    """None: the terms that the bourse opened with."""
     ask: dict[str, Any] = field(default_factory=dict)
     bid: dict[str, Any] = field(default_factory=dict)
     fill: dict[str, Any] = field(default_factory=dict)
@@ -70,20 +74,33 @@ LIFE = {
 }
 ASK_CASES = {
     **{f"ask_{name}": Case(error, ask=changes) for name, (error, changes) in LIFE.items()},
-    "ask_series": Case("NotSupported", ask={"series": 1}),
-    "ask_quantity": Case("NotSupported", ask={"quantity": 1}),
-    "ask_max_fills": Case("NotSupported", ask={"max_fills": 1}),
+    "ask_series": Case("WrongMarket", ask={"series": 1}),
+    "ask_series_and_no_terms": Case("WrongMarket", ask={"series": 1, "terms": 0}),
     "ask_unknown_terms": Case("TermsNotSellers", ask={"terms": 99}),
     "ask_terms_zero": Case("TermsNotSellers", ask={"terms": 0}),
     "ask_foreign_terms": Case("TermsNotSellers", ask={"seller": OTHER}),
 }
 BID_CASES = {
     **{f"bid_{name}": Case(error, bid=changes) for name, (error, changes) in LIFE.items()},
-    "max_fills": Case("NotSupported", bid={"max_fills": 2}),
-    "arbiter_set": Case("NotSupported", bid={"arbiter_set": 1}),
-    "sla_credit": Case("NotSupported", bid={"min_sla_credit_bps": 1}),
-    "notice": Case("NotSupported", bid={"min_notice": 1}),
-    "interruption": Case("NotSupported", bid={"interruptible": True}),
+    "quantity": Case("QuantityExceeded", ask={"quantity": 3_599_999}),
+    "arbiters_none": Case("ArbitersNotAccepted", bid={"arbiter_set": 1}),
+    "arbiters_others": Case(
+        "ArbitersNotAccepted", terms={"arbiter_set": 1}, bid={"arbiter_set": 2}
+    ),
+    "sla_credit": Case(
+        "SlaCreditTooLow", terms={"sla_credit_bps": 99}, bid={"min_sla_credit_bps": 100}
+    ),
+    "reservation_fee": Case(
+        "ReservationFeeTooHigh",
+        terms={"reservation_fee_bps": 100},
+        bid={"max_reservation_fee_bps": 99},
+    ),
+    "interruptible": Case("NoticeTooShort", terms={"interruptible": True, "notice": HOUR}),
+    "notice": Case(
+        "NoticeTooShort",
+        terms={"interruptible": True, "notice": HOUR - 1},
+        bid={"interruptible": True, "min_notice": HOUR},
+    ),
     "price_zero": Case("PriceOffTick", ask={"price_per_gpu_hour": 0}, fill={"price": 0}),
     "price_off_tick": Case(
         "PriceOffTick", ask={"price_per_gpu_hour": PRICE + 1}, fill={"price": PRICE + 1}
@@ -164,6 +181,8 @@ BID_CASES = {
 
 
 def refused(bourse: Bourse, case: Case) -> Any:
+    if case.terms:
+        bourse = on_terms(bourse, **case.terms)
     ask = bourse.ask(**resolved(case.ask))
     bid = bourse.bid(**resolved(case.bid))
     before = bourse.state()
@@ -274,7 +293,7 @@ class TestRegistryRefuses:
 
     def test_fill__bond_below_minimum__refused(self, bourse: Bourse) -> None:
         provider = bourse.sends("provider")
-        bonded, _, _, required = bourse.registry.bondOf(bourse.address("provider"))
+        bonded, _, _, required, _ = bourse.registry.bondOf(bourse.address("provider"))
         bourse.registry.requestUnbonding(bonded - required, provider)
         assert bourse.fill(bourse.ask(), Fill(bourse.bid())).reasons == ((OK,),)
         bourse.registry.requestUnbonding(1, provider)
@@ -290,6 +309,54 @@ def test_fill__final_position__refused(bourse: Bourse) -> None:
     bourse.redeem(bourse.signed(final, agent="agent"))
     tx = bourse.fill(bourse.ask(), Fill(bourse.bid(), start=start))
     assert tx.reasons == ((reason("PositionNotOpen"),),)
+
+
+@pytest.mark.parametrize("flags", [1, 2, 4, 8, 16])
+def test_fill__flagged_position__refused(bourse: Bourse, flags: int) -> None:
+    """Final, cut, with a case, claimed by the agent or at fault: nothing is added to it."""
+    lease = lease_on(bourse, start=bourse.next_hour())
+    by = acting_as(bourse.arbitration)
+    if flags == 4:
+        bourse.market.openCase(lease.series, bourse.address("buyer"), False, by)
+    else:
+        bourse.market.settleCase(lease.series, bourse.address("buyer"), 0, 0, flags, by)
+    assert lease.position()[4] == flags
+    before = bourse.state(lease.key)
+    tx = bourse.fill(bourse.ask(), Fill(bourse.bid(), start=lease.start))
+    assert tx.reasons == ((reason("PositionNotOpen"),),)
+    assert bourse.state(lease.key) == before
+
+
+class TestLimitsOfTheAsk:
+    def test_fill__exactly_the_quantity__then_nothing(self, bourse: Bourse) -> None:
+        ask = bourse.ask(quantity=2 * 3_600_000)
+        two = bourse.fill(ask, Fill(bourse.bid()), Fill(bourse.bid()), Fill(bourse.bid()))
+        assert two.reasons == ((OK, OK, reason("QuantityExceeded")),)
+        later = bourse.fill(ask, Fill(bourse.bid(), duration=36))
+        assert later.reasons == ((reason("QuantityExceeded"),),)
+
+    def test_fill__as_many_fills_as_it_allows__then_none(self, bourse: Bourse) -> None:
+        ask = bourse.ask(max_fills=2)
+        two = bourse.fill(ask, Fill(bourse.bid()), Fill(bourse.bid()), Fill(bourse.bid()))
+        assert two.reasons == ((OK, OK, reason("FillsExceeded")),)
+        before = bourse.state()
+        later = bourse.fill(ask, Fill(bourse.bid()))
+        assert later.reasons == ((reason("FillsExceeded"),),)
+        assert bourse.state() == before
+
+
+class TestPaused:
+    def test_fill__paused__reverts(self, bourse: Bourse) -> None:
+        bourse.parameters.pause(DAY, {"from": accounts[1]})
+        before, group = bourse.state(), bourse.group(bourse.ask(), Fill(bourse.bid()))
+        with reverts("FillsPaused"):
+            bourse.market.fill([group], bourse.sends("stranger"))
+        assert bourse.state() == before
+
+    def test_fill__pause_over__filled(self, bourse: Bourse) -> None:
+        bourse.parameters.pause(HOUR, {"from": accounts[1]})
+        chain.mine(timestamp=chain.time() + HOUR + 1)
+        assert bourse.fill(bourse.ask(), Fill(bourse.bid())).reasons == ((OK,),)
 
 
 def test_fill__cancelled_orders__refused(bourse: Bourse) -> None:

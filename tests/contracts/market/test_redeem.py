@@ -95,11 +95,6 @@ class TestPaid:
 
 
 class TestRefused:
-    def test_redeem__missed_intervals__not_supported(self, running: Any) -> None:
-        bourse, series, _ = running
-        voucher = bourse.voucher(series, 1, missed_intervals=1)
-        refused(bourse, series, bourse.signed(voucher), "NotSupported")
-
     def test_redeem__other_holder__no_position(self, running: Any) -> None:
         bourse, series, _ = running
         voucher = bourse.voucher(series, 1, holder="other")
@@ -202,6 +197,7 @@ class TestFinal:
             total,
             bourse.market.positionOf(series, bourse.address("buyer"))[3],
             1,
+            0,
         )
 
     @pytest.mark.parametrize("agent", [None, "stranger", "provider", "buyer"])

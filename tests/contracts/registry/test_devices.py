@@ -83,7 +83,7 @@ class TestRefused:
         refused(bourse, attestation, "NotRegistered", bourse.address("rival"))
 
     def test_attest__simulated_on_strict_market__refused(self, isolated: None) -> None:
-        strict = deploy(simulated=False)
+        strict = deploy(allow_simulated=False)
         strict.registry.register(strict.address("agent"), strict.sends("provider"))
         simulated = strict.attestation()
         with reverts("SimulatedRefused", simulated.device):

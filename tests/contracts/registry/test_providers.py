@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from bourse import DEVICE, FEE_BPS, H100, HOUR, MPS, REDEEM_GRACE, USD, ZERO, Bourse, reverts, terms
 from brownie import chain
+from leases import UNBONDING
 
 
 class TestRegister:
@@ -56,18 +57,13 @@ class TestSetAgent:
             bourse.registry.setAgent(bourse.address("rival"), bourse.sends("rival"))
 
 
-UNSERVED = {
-    "reservation_fee_bps": ("reservationFeeBps", 1),
-    "sla_credit_bps": ("slaCreditBps", 1),
-    "interruptible": ("interruptible", True),
-    "notice": ("notice", 1),
-    "arbiter_set": ("arbiterSet", 1),
-}
-
-
 class TestTerms:
     def test_terms__valid__stored_under_next_number(self, bourse: Bourse) -> None:
-        shared = terms(isolation=MPS, step=125, receipt_interval=30, unsigned_intervals=20)
+        promises = {"reservation_fee_bps": 5000, "sla_credit_bps": 10_000, "arbiter_set": 1}
+        promises |= {"interruptible": True, "notice": 168 * HOUR}
+        shared = terms(
+            isolation=MPS, step=125, receipt_interval=30, unsigned_intervals=20, **promises
+        )
         tx = bourse.registry.registerTerms(shared, bourse.sends("provider"))
         number = bourse.terms + 1
         assert bourse.registry.termsCount() == number
@@ -82,23 +78,44 @@ class TestTerms:
         assert bytes(stored[0]) == H100
         assert (provider, fee) == (bourse.address("provider"), FEE_BPS)
         sale = bourse.registry.saleTerms(number)
-        assert tuple(sale)[2:] == (125, MPS, 0)
-        assert bourse.registry.payeeOf(number) == (bourse.address("provider"), FEE_BPS)
+        assert tuple(sale)[2:] == (125, MPS, FEE_BPS, 5000, 10_000, True, 168 * HOUR, 1)
+        provider = bourse.address("provider")
+        assert bourse.registry.payTerms(number) == (provider, FEE_BPS, 5000, 10_000, 30)
 
     def test_terms__unknown__refused_or_zeros(self, bourse: Bourse) -> None:
         with reverts("UnknownTerms", 99):
             bourse.registry.termsOf(99)
-        assert bourse.registry.payeeOf(99) == (ZERO, 0)
+        assert bourse.registry.payTerms(99) == (ZERO, 0, 0, 0, 0)
         assert bourse.registry.saleTerms(99)[0] == ZERO
 
     def test_terms__not_registered__refused(self, bourse: Bourse) -> None:
         with reverts("NotRegistered", bourse.address("rival")):
             bourse.registry.registerTerms(terms(), bourse.sends("rival"))
 
-    @pytest.mark.parametrize("name", UNSERVED)
-    def test_terms__field_not_served__refused_by_name(self, bourse: Bourse, name: str) -> None:
-        field, value = UNSERVED[name]
-        self.refused(bourse, {name: value}, "NotSupported", field.encode().ljust(32, b"\0"))
+    @pytest.mark.parametrize(
+        ("name", "bps", "limit"),
+        [
+            ("reservation_fee_bps", 5001, 5000),
+            ("reservation_fee_bps", 65_535, 5000),
+            ("sla_credit_bps", 10_001, 10_000),
+        ],
+    )
+    def test_terms__promise_over_its_cap__refused(
+        self, bourse: Bourse, name: str, bps: int, limit: int
+    ) -> None:
+        self.refused(bourse, {name: bps}, "BpsTooHigh", bps, limit)
+
+    @pytest.mark.parametrize(
+        ("interruptible", "notice"), [(True, 0), (False, 1), (True, 168 * HOUR + 1)]
+    )
+    def test_terms__notice__exactly_where_interruptible(
+        self, bourse: Bourse, interruptible: bool, notice: int
+    ) -> None:
+        changes = {"interruptible": interruptible, "notice": notice}
+        self.refused(bourse, changes, "BadNotice", notice, 168 * HOUR)
+
+    def test_terms__arbiters_that_are_not__refused(self, bourse: Bourse) -> None:
+        self.refused(bourse, {"arbiter_set": 2}, "UnknownArbiterSet", 2, 1)
 
     def test_terms__no_class__refused(self, bourse: Bourse) -> None:
         self.refused(bourse, {"device_class": bytes(32)}, "BadClass", bytes(32))
@@ -132,9 +149,9 @@ class TestUnbonding:
     def test_unbonding__part__stops_counting(self, bourse: Bourse) -> None:
         provider = bourse.address("provider")
         tx = bourse.registry.requestUnbonding(20 * USD, bourse.sends("provider"))
-        bonded, unbonding, ends, required = bourse.registry.bondOf(provider)
-        assert (bonded, unbonding, ends) == (30 * USD, 20 * USD, tx.timestamp + REDEEM_GRACE)
-        assert required == 4 * 1000 * 1000
+        bonded, unbonding, ends, required, attested = bourse.registry.bondOf(provider)
+        assert (bonded, unbonding, ends) == (30 * USD, 20 * USD, tx.timestamp + UNBONDING)
+        assert (required, attested) == (4 * 1000 * 1000, 4000)
 
     def test_unbonding__again__adds_up_and_moves_end(self, bourse: Bourse) -> None:
         first = bourse.registry.requestUnbonding(20 * USD, bourse.sends("provider"))
@@ -149,7 +166,7 @@ class TestUnbonding:
         start = bourse.next_hour(50)
         bourse.lease(start=start)
         tx = bourse.registry.requestUnbonding(1, bourse.sends("provider"))
-        assert tx.events["UnbondingRequested"]["ends"] == start + HOUR + REDEEM_GRACE
+        assert tx.events["UnbondingRequested"]["ends"] == start + HOUR + UNBONDING
 
     def test_unbonding__zero_or_too_much__refused(self, bourse: Bourse) -> None:
         with reverts("ZeroAmount"):
