@@ -160,7 +160,6 @@ abstract contract World {
         _etch("Recut.sol:Recut", 0xa0003);
         _etch("RoleProofs.sol:RoleProofs", 0xa0004);
         _etch("Wallets.sol:Wallets", 0xa0005);
-        _etch("Wallets.sol:Wallets", 0xa0004);
         token = ITestUSD(_create("TestUSD.sol:TestUSD", ""));
         parameters = IParameters(_create("Parameters.sol:Parameters", abi.encode(governor, pauser, _initial())));
         uint256 nonce = vm.getNonce(address(this));
