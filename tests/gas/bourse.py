@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import rlp
@@ -15,8 +16,9 @@ from contracts.protocol.eip712 import Domain, Struct, checksum
 from contracts.protocol.hashing import keccak
 from contracts.protocol.keys import Signer
 from contracts.protocol.series import Isolation, Series, device_class_hash, device_hash
-from contracts.protocol.typed_data import Ask, Attestation, Bid, Voucher
+from contracts.protocol.typed_data import Ask, Attestation, Bid, UsageGroup, Voucher
 from contracts.protocol.units import TICK
+from contracts.scripts.suite import CONTRACTS, LIBRARIES, Plan, build
 from marketplace_api.embedded.ganache import CHAIN_ID
 from tests.gas.chain import BIRTH, Chain, person
 
@@ -49,6 +51,8 @@ class Lease:
     duration: int = DAY
     milli: int = 1000
     delegate: Signer | None = None
+    nonce: int = 0
+    """Of the bid; one buyer's bids have one each."""
 
     @property
     def series(self) -> int:
@@ -68,6 +72,10 @@ def compact(signature: bytes) -> bytes:
     """The 64 bytes of EIP-2098."""
     high = (signature[64] - 27) << 7
     return signature[:32] + bytes([signature[32] | high]) + signature[33:64]
+
+
+def _halves(signature: bytes) -> tuple[bytes, bytes]:
+    return signature[:32], signature[32:]
 
 
 @dataclass
@@ -134,7 +142,7 @@ class Bourse:
             max_price_per_gpu_hour=PRICE,
             valid_from=FILL_TIME - 60,
             deadline=FILL_TIME + 240,
-            nonce=0,
+            nonce=lease.nonce,
         )
         bid = replace(plain, **changes)
         shape = (lease.milli, lease.start, lease.duration, PRICE)
@@ -152,10 +160,25 @@ class Bourse:
                 is_final=final,
                 receipt=keccak(lease.buyer.address.encode()),
             )
-            agent = self.sign(voucher, agent_of(lease.provider)) if final else b""
+            agent = self.sign(voucher, agent_of(lease.provider)) if final else bytes(64)
             holder = self.sign(voucher, lease.delegate or lease.buyer)
-            signed.append((as_tuple(voucher), holder, agent))
+            signed.append((as_tuple(voucher), _halves(holder), _halves(agent)))
         return self._encoded("redeem", signed)
+
+    def redeem_group(self, leases: Sequence[Lease], share: float = 0.5) -> bytes:
+        """The same share of each lease of one holder and provider under one signature."""
+        first = leases[0]
+        items = [
+            lease.series & (1 << 104) - 1 | int(lease.gpu_ms * share) << 104 for lease in leases
+        ]
+        group = UsageGroup(
+            holder=first.buyer.address,
+            terms=first.terms,
+            step=WHALE_STEP,
+            items=tuple(items),
+        )
+        arguments = [as_tuple(group), self.sign(group, first.buyer)]
+        return bytes.fromhex(self.market.encode_abi("redeemGroup", arguments)[2:])
 
     def close(self, leases: Iterable[Lease]) -> bytes:
         return self._encoded("close", [(lease.series, lease.buyer.address) for lease in leases])
@@ -170,6 +193,11 @@ class Bourse:
             if skipped := self.market.events[name]().process_receipt(receipt, errors=DISCARD):
                 raise ValueError(f"{name}: {skipped[0]['args']}")
         return int(receipt["gasUsed"])
+
+    def send_traced(self, calldata: bytes) -> str:
+        """Send a batch; returns the hash of its transaction."""
+        receipt = self.chain.send(person("relay"), self.market.address, calldata)
+        return "0x" + bytes(receipt["transactionHash"]).hex()
 
 
 FILL_TIME = START - DAY
@@ -193,26 +221,22 @@ AUDITORS = [person(f"auditor {i}") for i in range(3)]
 
 
 def deploy(chain: Chain) -> Bourse:
-    """Every contract, wired as the deployment script does."""
+    """Every contract, as the deployment script does it."""
     owner = person("deployer")
-    token = chain.create(owner, "TestUSD")
-    auditors = [auditor.address for auditor in AUDITORS]
-    treasury = person("treasury").address
-    parameters = chain.create(owner, "Parameters", FEE_BPS, treasury, auditors, 2, 0)
-    ahead = _creation(owner.address, chain.nonces[owner.address] + 1)
-    registry = chain.create(
-        owner, "ProviderRegistry", ahead, parameters.address, REDEEM_GRACE, True
+    plan = Plan(
+        governor=owner.address,
+        pauser=owner.address,
+        treasury=person("treasury").address,
+        auditors=tuple(auditor.address for auditor in AUDITORS),
+        auditor_threshold=2,
+        arbiters=(person("arbiter").address,),
+        arbiter_threshold=1,
+        fee_bps=FEE_BPS,
+        allow_simulated=True,
     )
-    timing = (START_GRACE, FREEZE, REDEEM_GRACE)
-    market = chain.create(
-        owner, "GpuMarket", token.address, registry.address, parameters.address, timing
-    )
-    contracts = {
-        "TestUSD": token,
-        "Parameters": parameters,
-        "ProviderRegistry": registry,
-        "GpuMarket": market,
-    }
+    built = build(plan, partial(chain.create, owner), partial(_creation, chain, owner.address))
+    contracts = {name: chain.contract(name, built[key]) for key, name in CONTRACTS.items()}
+    contracts |= {name: chain.contract(name, built[name]) for name in LIBRARIES}
     return Bourse(chain, contracts, {})
 
 
@@ -259,9 +283,11 @@ def attest(bourse: Bourse, devices: Iterable[tuple[Signer, int]]) -> None:
 def _terms(provider: Signer) -> tuple[Any, ...]:
     """Whole H100s, or the whale's shares; a receipt each minute."""
     if provider is WHALE:
-        return (SHARED, Isolation.MPS.value, WHALE_STEP, 0, 0, False, 0, 60, 5, 0)
-    return (H100, Isolation.DEVICE.value, 1000, 0, 0, False, 0, 60, 5, 0)
+        return (SHARED, Isolation.MPS.value, WHALE_STEP, 0, 0, False, 0, 60, 5, 1)
+    return (H100, Isolation.DEVICE.value, 1000, 0, 0, False, 0, 60, 5, 1)
 
 
-def _creation(sender: str, nonce: int) -> str:
+def _creation(chain: Chain, sender: str, further: int) -> str:
+    """Where the creation after so many more will stand."""
+    nonce = chain.nonces[sender] + further
     return checksum("0x" + keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:].hex())

@@ -17,6 +17,7 @@ from web3.contract import Contract
 from contracts.bindings.client import connect
 from contracts.protocol.hashing import keccak
 from contracts.protocol.keys import Signer
+from contracts.scripts.suite import LIBRARIES, linked
 from marketplace_api.embedded import ganache, process
 from marketplace_api.embedded.node import find_node
 from marketplace_api.embedded.server import LOOPBACK, Server, free_port, wait_ready
@@ -42,6 +43,8 @@ class Chain:
     web3: Web3
     url: str
     nonces: dict[str, int] = field(default_factory=dict)
+    libraries: dict[str, str] = field(default_factory=dict)
+    """Where the linked libraries stand."""
 
     def rpc(self, method: str, *parameters: Any) -> Any:
         """A call that only a development chain has."""
@@ -77,14 +80,21 @@ class Chain:
             raise ValueError(f"transaction of {key.address} reverted: {hash_.hex()}")
         return dict(receipt)
 
-    def create(self, key: Signer, name: str, *args: Any) -> Contract:
-        """Deploy one of the compiled contracts."""
+    def create(self, key: Signer, name: str, *args: Any) -> str:
+        """Deploy one of the compiled contracts, linked; returns its address."""
         artefact = json.loads((ARTEFACTS / f"{name}.json").read_text())
-        code = artefact["bytecode"]
+        code = linked(artefact["bytecode"], self.libraries)
         factory = self.web3.eth.contract(abi=artefact["abi"], bytecode=code)
         data = factory.constructor(*args).data_in_transaction
-        address = self.send(key, None, data)["contractAddress"]
-        return self.web3.eth.contract(address=address, abi=artefact["abi"])
+        address: str = self.send(key, None, data)["contractAddress"]
+        if name in LIBRARIES:
+            self.libraries[name] = address
+        return address
+
+    def contract(self, name: str, address: str) -> Contract:
+        """A deployed contract by its ABI."""
+        abi = json.loads((ARTEFACTS / f"{name}.json").read_text())["abi"]
+        return self.web3.eth.contract(address=address, abi=abi)
 
     @contextmanager
     def undone(self) -> Iterator[None]:

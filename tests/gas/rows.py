@@ -19,11 +19,14 @@ from tests.gas.bourse import (
     buyers,
     providers,
 )
+from tests.gas.profile import costs, table
 
 FILLS = 50
 """Bids of the smaller batch of fills, and of every batch of a lease's life."""
 VOUCHERS = 100
 """Vouchers of the smaller batch of redemptions, and closings of the smaller batch."""
+GROUPED = 32
+"""Leases of the smaller group: the protocol signs lists of 64 items at most."""
 BIDS_PER_ASK = 5
 PROVIDERS = 2 * VOUCHERS
 BUYERS = 2 * VOUCHERS
@@ -46,13 +49,16 @@ Batch = Callable[[Sequence[Lease]], bytes]
 class Bench:
     """Measures; every figure comes from observations that it also yields."""
 
-    def __init__(self, bourse: Bourse) -> None:
+    def __init__(self, bourse: Bourse, profiled: str = "") -> None:
         self.bourse = bourse
+        self.profiled = profiled
         self.observations: list[Observation] = []
 
     def marginal(self, row: str, leases: Sequence[Lease], batch: Batch, at: int) -> int:
         """Send half of the leases, take it back, send them all."""
         half = len(leases) // 2
+        if row == self.profiled:
+            self._profile(leases, batch, at)
         small = self._gas(row, leases[:half], batch, at)
         large = self._gas(row, leases, batch, at)
         return round((large - small) / half)
@@ -63,6 +69,18 @@ class Bench:
             gas = self.bourse.send(batch(leases))
         self.observations.append(Observation(row, len(leases), gas))
         return gas
+
+    def _profile(self, leases: Sequence[Lease], batch: Batch, at: int) -> None:
+        """Print what more elements add, by kind of instruction."""
+        step = BIDS_PER_ASK if self.profiled in ("fill_50", "lease_life_warm.fill") else 1
+        totals = []
+        for count in (2 * step, 3 * step):
+            with self.bourse.chain.undone():
+                self.bourse.chain.set_time(at)
+                calldata = batch(leases[:count])
+                hash_ = self.bourse.send_traced(calldata)
+                totals.append(costs(self.bourse.chain, hash_, calldata))
+        print(table(self.profiled, totals[0], totals[1], step))
 
     # ------------------------------------------------------------------ states to measure in
 
@@ -132,6 +150,19 @@ def redeem_final(bench: Bench) -> int:
         return bench.marginal("redeem_final", leases, batch, MIDDLE)
 
 
+def redeem_grouped(bench: Bench) -> int:
+    """Leases of one holder and one provider, each an hour after the other."""
+    holder, number = buyers(1)[0], bench.bourse.terms[WHALE.address]
+    leases = [
+        Lease(holder, WHALE, number, start=START + i * HOUR, milli=WHALE_STEP, nonce=i)
+        for i in range(2 * GROUPED)
+    ]
+    with bench.bourse.chain.undone():
+        bench.fill_all(leases)
+        begun = leases[-1].start + DAY
+        return bench.marginal("redeem_grouped", leases, bench.bourse.redeem_group, begun)
+
+
 def close_end(bench: Bench) -> int:
     """Half used, half refunded, after the end and the time to redeem."""
     leases = bench.shares(2 * VOUCHERS)
@@ -178,6 +209,7 @@ ROWS: tuple[Callable[[Bench], int], ...] = (
     redeem_warm,
     redeem_cold,
     redeem_final,
+    redeem_grouped,
     close_end,
     close_early,
     lease_life_warm,
