@@ -1,4 +1,4 @@
-"""Leases on chosen terms, what both sides sign about them, and the contracts that act on them."""
+"""Leases on chosen terms, and what both sides sign about them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bourse import HOUR, OK, PRICE, REDEEM_GRACE, Bourse, Fill, terms
-from brownie import accounts, chain, web3
+from brownie import chain
 
 from contracts.protocol.typed_data import Voucher
 from contracts.scripts.suite import Times
@@ -16,8 +16,6 @@ UNBONDING = REDEEM_GRACE + LONGEST_CASE
 """From the last sold hour until a bond leaves."""
 INTERVAL = 60
 """Seconds between two receipts in `bourse.terms()`."""
-FINAL, CUT, CASE, AGENT_CLAIMED, FAULT = 1, 2, 4, 8, 16
-"""Flags of a position."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +96,7 @@ def lease_on(
     on = on_terms(bourse, **changes) if changes else bourse
     start = start or chain.time() + 10
     shape = {"start": start, "duration": duration, "milli": milli}
-    wishes = {"max_reservation_fee_bps": 10_000, "interruptible": True}
+    wishes = {"max_reservation_fee_bps": 10_000, "interruptible": True, "milli": milli}
     assert on.fill(on.ask(), Fill(on.bid(holder, **wishes), **shape)).reasons == ((OK,),)
     series = on.series(start=start, duration=duration)
     return Lease(on, series, start, start + duration, milli, holder)
-
-
-def acting_as(contract: Any) -> dict[str, Any]:
-    """Transaction options: sent by this contract, the only caller that a hook takes."""
-    account = accounts.at(contract.address, force=True)
-    # The contract takes no transfer, so its gas money is set.
-    web3.provider.make_request("evm_setAccountBalance", [account.address, hex(10**18)])
-    return {"from": account}

@@ -23,7 +23,8 @@ from bourse import (
     terms,
 )
 from brownie import accounts, chain
-from leases import acting_as, lease_on, on_terms
+from counting import acting
+from leases import lease_on, on_terms
 
 from contracts.protocol.eip712 import Domain
 
@@ -315,7 +316,7 @@ def test_fill__final_position__refused(bourse: Bourse) -> None:
 def test_fill__flagged_position__refused(bourse: Bourse, flags: int) -> None:
     """Final, cut, with a case, claimed by the agent or at fault: nothing is added to it."""
     lease = lease_on(bourse, start=bourse.next_hour())
-    by = acting_as(bourse.arbitration)
+    by = acting(bourse.arbitration)
     if flags == 4:
         bourse.market.openCase(lease.series, bourse.address("buyer"), False, by)
     else:

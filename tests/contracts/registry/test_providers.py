@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import DEVICE, FEE_BPS, H100, HOUR, MPS, REDEEM_GRACE, USD, ZERO, Bourse, reverts, terms
+from bourse import (
+    A100,
+    DEVICE,
+    FEE_BPS,
+    H100,
+    HOUR,
+    MPS,
+    REDEEM_GRACE,
+    USD,
+    ZERO,
+    Bourse,
+    reverts,
+    terms,
+)
 from brownie import chain
 from leases import UNBONDING
+
+from contracts.protocol.series import device_hash
 
 
 class TestRegister:
@@ -177,14 +192,41 @@ class TestUnbonding:
             bourse.registry.requestUnbonding(1, bourse.sends("rival"))
 
 
-def test_hooks__not_the_market__refused(bourse: Bourse) -> None:
-    stranger, provider = bourse.sends("stranger"), bourse.address("provider")
-    refusal = ("OnlyMarket", bourse.market.address, bourse.address("stranger"))
-    with reverts(*refusal):
-        bourse.registry.reserve(1, 1000, chain.time(), chain.time() + HOUR, stranger)
-    with reverts(*refusal):
-        bourse.registry.release(1, 1000, chain.time(), chain.time() + HOUR, stranger)
-    with reverts(*refusal):
-        bourse.registry.addBond(provider, 1, stranger)
-    with reverts(*refusal):
-        bourse.registry.takeUnbonded(provider, stranger)
+class TestViews:
+    def test_was_agent__replaced__counted_until_its_grace_was_over(self, bourse: Bourse) -> None:
+        """A receipt is judged by the keys of its own time, however long ago that is."""
+        provider, old, new = (bourse.address(n) for n in ("provider", "agent", "rival"))
+        tx = bourse.registry.setAgent(new, bourse.sends("provider"))
+        chain.mine(timestamp=chain.time() + 365 * 24 * HOUR)
+        until = tx.timestamp + REDEEM_GRACE
+        was = [bourse.registry.wasAgent(provider, old, at) for at in (0, until, until + 1)]
+        assert was == [True, True, False]
+        assert bourse.registry.wasAgent(provider, new, until + 1)
+        assert [bourse.registry.isAgent(provider, key) for key in (old, new)] == [False, True]
+
+    def test_was_agent__nobody_or_anothers__no(self, bourse: Bourse) -> None:
+        agent = bourse.address("agent")
+        assert not bourse.registry.wasAgent(bourse.address("provider"), ZERO, 0)
+        assert not bourse.registry.wasAgent(bourse.address("provider"), bourse.address("rival"), 0)
+        assert not bourse.registry.wasAgent(bourse.address("rival"), agent, 0)
+        assert not bourse.registry.wasAgent(bourse.address("rival"), ZERO, 0)
+
+    def test_is_lapsed__from_the_expiry_on(self, bourse: Bourse) -> None:
+        expiry = int(bourse.registry.capacityOf(bourse.address("provider"), H100)[2])
+        chain.mine(timestamp=expiry - 1)
+        assert not bourse.registry.isLapsed(bourse.terms)
+        chain.mine(timestamp=expiry)
+        assert bourse.registry.isLapsed(bourse.terms)
+        later = [bourse.attestation(f"GPU-{i}", expiry=expiry + HOUR) for i in range(4)]
+        bourse.attest(*later[:3])
+        assert bourse.registry.isLapsed(bourse.terms)
+        bourse.attest(later[3])
+        assert not bourse.registry.isLapsed(bourse.terms)
+
+    def test_is_lapsed__no_lane_left_or_never_any__yes(self, bourse: Bourse) -> None:
+        for i in range(4):
+            bourse.registry.removeDevice(device_hash(f"GPU-{i}"), bourse.sends("provider"))
+        assert bourse.registry.isLapsed(bourse.terms)
+        bourse.registry.registerTerms(terms(device_class=A100), bourse.sends("provider"))
+        assert bourse.registry.isLapsed(bourse.terms + 1)
+        assert bourse.registry.isLapsed(99)
