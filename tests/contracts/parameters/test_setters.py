@@ -72,11 +72,10 @@ def test_setter__out_of_range__refused_whatever_was_announced(
 
 
 def test_set_fee__later__of_later_terms_only(bourse: Bourse) -> None:
-    timelock = accounts.at(bourse.parameters.defaultAdmin(), force=True)
-    accounts[0].transfer(timelock, 10**18)
-    bourse.parameters.setFee(1_000, {"from": timelock})
+    people = (accounts[1], accounts[1], accounts[6])
+    Governance(bourse.timelock, bourse.parameters, *people).govern("setFee", 1_000)
     bourse.registry.registerTerms(terms(), bourse.sends("provider"))
-    fees = [bourse.registry.payeeOf(number)[1] for number in (bourse.terms, bourse.terms + 1)]
+    fees = [bourse.registry.termsOf(number)[2] for number in (bourse.terms, bourse.terms + 1)]
     assert fees == [100, 1_000]
 
 
