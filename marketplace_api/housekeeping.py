@@ -31,7 +31,7 @@ def sweep(session: Session, now: int) -> None:
 def lose_jobs(session: Session, now: int) -> int:
     """Close jobs whose lease is over without a word of the agent."""
     over = or_(
-        Lease.status.in_((LeaseStatus.CLOSED, LeaseStatus.FAILED)),
+        Lease.status.in_((LeaseStatus.CLOSED, LeaseStatus.FAILED, LeaseStatus.MOVED)),
         Lease.end + LOST_AFTER_S <= now,
     )
     jobs = session.scalars(

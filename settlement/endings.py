@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import Session
 
+from contracts.bindings.market import FINAL
 from contracts.protocol.deployment import Constants
 from contracts.protocol.lifecycle import LeaseStatus, advance
 from marketplace_api import outbox
@@ -32,6 +33,8 @@ class Step(Enum):
     """Nothing is left to ask for."""
     EARLY = auto()
     """The window is still open."""
+    DISPUTED = auto()
+    """A case is open; its end asks for the closing."""
     REDEEMING = auto()
     """Counter-signed usage goes first."""
     ASKED = auto()
@@ -47,7 +50,7 @@ def prepare(context: Context, message_id: int) -> None:
         if row is None or row.done_at is not None:
             return
         step = end(session, context.deployment.constants, UUID(str(row.payload["lease_id"])), now)
-        if step in (Step.OVER, Step.ASKED):
+        if step in (Step.OVER, Step.ASKED, Step.DISPUTED):
             outbox.finish(session, message_id)
         else:
             outbox.retry_later(session, message_id, AGAIN_S, f"not yet: {step.name.lower()}")
@@ -64,6 +67,8 @@ def end(session: Session, constants: Constants, lease_id: UUID, now: int) -> Ste
         lease.status = advance(lease.status, LeaseStatus.CLOSING)
     if redeem_first(session, lease):
         return Step.REDEEMING
+    if lease.is_disputed:
+        return Step.DISPUTED
     request_close(session, lease, constants, is_final=_is_final(session, lease))
     return Step.ASKED
 
@@ -100,12 +105,12 @@ def _unpaid(session: Session, lease: Lease) -> UsageReceipt | None:
 
 
 def _is_final(session: Session, lease: Lease) -> bool:
-    """Whether a final voucher was redeemed."""
+    """Whether a final voucher was redeemed, or a case ended the lease."""
     found = session.scalars(
         select(ChainEvent.args).where(
-            ChainEvent.name == "Redeemed",
+            ChainEvent.name.in_(("Redeemed", "CaseSettled")),
             ChainEvent.args["holder"].astext == lease.holder,
             ChainEvent.args["series"].astext == str(lease.series),
         )
     ).all()
-    return any(bool(args["is_final"]) for args in found)
+    return any(bool(args.get("is_final")) or args.get("flags", 0) & FINAL for args in found)

@@ -5,7 +5,7 @@ account (kind)          owner                    holds
 ======================  =======================  =========================================
 ``outside``             wallet                   minus what it paid in and did not take out
 ``balance``             wallet                   its account in ``GpuMarket``
-``bond``                provider                 its collateral
+``bond``                wallet                   its collateral
 ``escrow`` (series)     holder                   what its units of a series may still cost
 ``issued`` (series)     provider                 minus the GPU time that it sold
 ``units`` (series)      holder                   GPU time that it holds
@@ -60,7 +60,14 @@ class PostingKind(StrEnum):
     FILLED = "filled"
     REDEEMED = "redeemed"
     CLOSED = "closed"
+    RESERVATION_FEE = "reservation-fee"
+    SLA_CREDITED = "sla-credited"
+    SLASHED = "slashed"
+    PAID = "paid"
     TRANSFERRED = "transferred"
+    RESOLD = "resold"
+    SPLIT = "split"
+    MERGED = "merged"
     REVERSED = "reversed"
 
 
@@ -114,6 +121,14 @@ def move(source: AccountKey, target: AccountKey, amount: int) -> tuple[Entry, ..
     if amount == 0:
         return ()
     return Entry(source, -amount), Entry(target, amount)
+
+
+def netted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """One leg for each account: what passes through it leaves no trace."""
+    totals: dict[AccountKey, int] = defaultdict(int)
+    for entry in entries:
+        totals[entry.account] += entry.amount
+    return tuple(Entry(account, amount) for account, amount in totals.items() if amount)
 
 
 def require_balanced(entries: Iterable[Entry]) -> None:

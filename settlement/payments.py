@@ -23,12 +23,14 @@ from marketplace_api.models import (
     UsageReceipt,
 )
 from settlement import endings, queue
+from settlement.chain.past import terms_of
 from settlement.context import Context
 from settlement.outcome import Failed, Retryable
 from settlement.usage import Claim, check
 
 log = structlog.get_logger()
 
+ENDED = frozenset({LeaseStatus.CLOSED, LeaseStatus.FAILED, LeaseStatus.MOVED})
 RETRY_S = 1.0
 RETRY_MAX_S = 30.0
 
@@ -61,7 +63,8 @@ def prepare_closings(context: Context, message_id: int) -> None:
         closings: list[Closing] = []
         for row in rows:
             lease = session.get(Lease, UUID(str(row.payload["lease_id"])))
-            if lease is None or lease.status in (LeaseStatus.CLOSED, LeaseStatus.FAILED):
+            if lease is None or lease.status in ENDED or lease.is_disputed:
+                # The end of a case asks for the closing again.
                 row.done_at = func.now()
             elif lease.status is LeaseStatus.PENDING:
                 queue.detach(session, row, "the fill is not confirmed", RETRY_S)
@@ -83,7 +86,7 @@ def _checked(session: Session, context: Context, row: OutboxMessage) -> Claim | 
     if lease is None or receipt is None or receipt.holder_signature is None:
         queue.give_up(session, row, "no counter-signed receipt with this number")
         return None
-    if lease.status is LeaseStatus.CLOSED or _is_paid(lease, receipt):
+    if lease.status in ENDED or _is_paid(lease, receipt):
         row.done_at = func.now()
         return None
     claim = _claim(session, context, lease, receipt, receipt.holder_signature)
@@ -101,7 +104,9 @@ def _checked(session: Session, context: Context, row: OutboxMessage) -> Claim | 
 
 def _is_paid(lease: Lease, receipt: UsageReceipt) -> bool:
     """Somebody redeemed this one, or a later one."""
-    return receipt.used_gpu_ms <= lease.used_gpu_ms and not receipt.is_final
+    missed = from_wire(Receipt, receipt.receipt).missed_intervals
+    is_newer = receipt.used_gpu_ms > lease.used_gpu_ms or missed > lease.missed_intervals
+    return not is_newer and not receipt.is_final
 
 
 def _claim(
@@ -126,7 +131,9 @@ def _claim(
         units=lease.units,
         start=lease.start,
         end=lease.end,
+        interval_s=terms_of(session, lease.series).receipt_interval,
         redeemed_gpu_ms=lease.used_gpu_ms,
+        missed_intervals=lease.missed_intervals,
         is_running=lease.status in (LeaseStatus.ACTIVE, LeaseStatus.CLOSING),
         now=now,
         domain=context.deployment.market_domain,

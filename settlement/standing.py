@@ -26,10 +26,15 @@ def lock_lease(session: Session, lease_id: UUID) -> Lease | None:
 
 
 def lock_lease_of_bid(session: Session, digest: str) -> Lease | None:
-    """The lease that was made for a bid, locked."""
+    """The lease that waits for a fill of this bid, else one that waited in vain; locked."""
     return session.scalars(
         select(Lease)
-        .where(Lease.bid_digest == digest)
+        .where(
+            Lease.bid_digest == digest,
+            Lease.status.in_((LeaseStatus.PENDING, LeaseStatus.FAILED)),
+        )
+        .order_by((Lease.status == LeaseStatus.PENDING).desc(), Lease.created_at)
+        .limit(1)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).first()
@@ -62,6 +67,16 @@ def pending_bids_of_ask(
         )
         .order_by(Lease.bid_digest)
     ).all()
+
+
+def finish_order(session: Session, digest: str) -> None:
+    """A bid was filled, by whomever."""
+    order = lock_order(session, digest)
+    if order is not None and order.status is OrderStatus.OPEN:
+        # Filled by somebody else, which both orders allow: it must leave the book.
+        order.status = advance(order.status, OrderStatus.MATCHED)
+    if order is not None and order.status in (OrderStatus.MATCHED, OrderStatus.FAILED):
+        order.status, order.reason = advance(order.status, OrderStatus.FILLED), None
 
 
 def fail_fill(session: Session, bid_digest: str, reason: str) -> None:

@@ -36,6 +36,10 @@ class Claim:
     end: int
     redeemed_gpu_ms: int
     """What the books say is paid for."""
+    missed_intervals: int
+    """Not served, as the chain has it."""
+    interval_s: int
+    """Seconds of a missed interval."""
     is_running: bool
     now: int
     domain: Domain
@@ -83,7 +87,10 @@ def adds_something(claim: Claim) -> None:
     used, paid = claim.receipt.used_gpu_ms, claim.redeemed_gpu_ms
     if used < paid:
         raise Failed("voucher-shrinks", f"used_gpu_ms at least {paid}; given {used}")
-    if used == paid and not claim.receipt.is_final:
+    missed, known = claim.receipt.missed_intervals, claim.missed_intervals
+    if missed < known:
+        raise Failed("voucher-shrinks", f"missed_intervals at least {known}; given {missed}")
+    if used == paid and missed == known and not claim.receipt.is_final:
         raise Failed("voucher-repeats", f"used_gpu_ms above {paid}; given {used}")
 
 
@@ -97,12 +104,13 @@ def fits_the_units(claim: Claim) -> None:
 
 
 def fits_the_clock(claim: Claim) -> None:
-    """No more than milli x elapsed; time may still catch up, the window's end cannot."""
-    most = claim.milli * max(0, min(claim.now, claim.end) - claim.start)
+    """No more than milli x elapsed less what was missed; time may still catch up."""
+    elapsed = max(0, min(claim.now, claim.end) - claim.start)
+    most = claim.milli * (elapsed - claim.interval_s * claim.receipt.missed_intervals)
     if claim.receipt.used_gpu_ms > most:
         raise Retryable(
             "exceeds-elapsed",
-            f"used_gpu_ms at most milli x elapsed, {most}; given {claim.receipt.used_gpu_ms}",
+            f"used_gpu_ms at most milli x served time, {most}; given {claim.receipt.used_gpu_ms}",
         )
 
 

@@ -37,6 +37,8 @@ class LeaseStatus(StrEnum):
     """Used up or over: redemption and close are on their way."""
     CLOSED = "closed"
     """Paid, refunded and burned on chain."""
+    MOVED = "moved"
+    """All its units went to another holder or were cut into other windows."""
     FAILED = "failed"
     """The fill did not happen; no money moved."""
 
@@ -116,9 +118,13 @@ ORDER_TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 }
 LEASE_TRANSITIONS: Mapping[LeaseStatus, frozenset[LeaseStatus]] = {
     LeaseStatus.PENDING: frozenset({LeaseStatus.ACTIVE, LeaseStatus.FAILED}),
-    LeaseStatus.ACTIVE: frozenset({LeaseStatus.CLOSING, LeaseStatus.CLOSED, LeaseStatus.PENDING}),
-    LeaseStatus.CLOSING: frozenset({LeaseStatus.CLOSED, LeaseStatus.PENDING}),
-    LeaseStatus.CLOSED: frozenset({LeaseStatus.CLOSING}),
+    LeaseStatus.ACTIVE: frozenset(
+        {LeaseStatus.CLOSING, LeaseStatus.CLOSED, LeaseStatus.PENDING, LeaseStatus.MOVED}
+    ),
+    LeaseStatus.CLOSING: frozenset({LeaseStatus.CLOSED, LeaseStatus.PENDING, LeaseStatus.MOVED}),
+    # Units of a series can come back to a holder that closed or sold what it had of it.
+    LeaseStatus.CLOSED: frozenset({LeaseStatus.CLOSING, LeaseStatus.ACTIVE}),
+    LeaseStatus.MOVED: frozenset({LeaseStatus.ACTIVE}),
     LeaseStatus.FAILED: frozenset({LeaseStatus.ACTIVE}),
 }
 JOB_TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {

@@ -13,7 +13,7 @@ from the id alone (bit 0 is the least significant)::
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from contracts.protocol.errors import ProtocolError
@@ -91,6 +91,10 @@ class Series:
             | self.terms << 120
         )
 
+    def between(self, start: int, end: int) -> Series:
+        """The same price, step and terms over another window, as `split` and `merge` make it."""
+        return replace(self, start=start, duration=end - start)
+
     @classmethod
     def from_id(cls, series_id: int) -> Series:
         """Unpack a token id; refuses ids that no fill can make."""
@@ -103,6 +107,21 @@ class Series:
             step=series_id >> 104 & (1 << 16) - 1,
             terms=series_id >> 120,
         )
+
+
+GROUP_BITS = 104
+"""Of an id, what an item of a usage group carries: start, duration, ticks."""
+
+
+def group_item(series_id: int, used_gpu_ms: int) -> int:
+    """An item of a usage group."""
+    return series_id & (1 << GROUP_BITS) - 1 | used_gpu_ms << GROUP_BITS
+
+
+def of_group_item(item: int, step: int, terms: int) -> tuple[Series, int]:
+    """The series and the cumulative GPU-ms of an item of a usage group."""
+    low = Series.from_id(item & (1 << GROUP_BITS) - 1)
+    return replace(low, step=step, terms=terms), item >> GROUP_BITS
 
 
 def device_class_hash(name: str) -> bytes:

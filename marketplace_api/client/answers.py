@@ -129,6 +129,10 @@ class Lease:
     paid: int = 0
     refunded: int = 0
     fee: int = 0
+    missed_intervals: int = 0
+    reservation_fee: int = 0
+    sla_credit: int = 0
+    is_disputed: bool = False
     simulated: bool = False
     ask: str | None = None
     bid: str | None = None
@@ -140,7 +144,7 @@ class Lease:
     @property
     def is_over(self) -> bool:
         """Whether nothing follows."""
-        return self.status in (LeaseStatus.CLOSED, LeaseStatus.FAILED)
+        return self.status in (LeaseStatus.CLOSED, LeaseStatus.FAILED, LeaseStatus.MOVED)
 
     @property
     def gpu_ms(self) -> int:

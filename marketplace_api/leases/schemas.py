@@ -31,6 +31,10 @@ class LeaseView(Answer):
     paid: WideInt = Field(description="For usage, the fee included")
     fee: WideInt
     refunded: WideInt
+    missed_intervals: int = Field(description="Not served, as both sides signed or a case found")
+    reservation_fee: WideInt = Field(description="Of the unspent cost, to the provider")
+    sla_credit: WideInt = Field(description="Of the provider's bond, for missed intervals")
+    is_disputed: bool = Field(description="A case is open: it cannot be closed")
     simulated: bool
     ask: str
     bid: str
@@ -62,6 +66,10 @@ def lease_view(lease: Lease, device_class: str) -> LeaseView:
         paid=str(lease.paid),
         fee=str(lease.fee),
         refunded=str(lease.refunded),
+        missed_intervals=lease.missed_intervals,
+        reservation_fee=str(lease.reservation_fee),
+        sla_credit=str(lease.sla_credit),
+        is_disputed=lease.is_disputed,
         simulated=lease.simulated,
         ask=lease.ask_digest,
         bid=lease.bid_digest,

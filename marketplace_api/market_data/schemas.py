@@ -13,9 +13,7 @@ class ConstantsView(Answer):
     start_grace: int
     freeze: int
     redeem_grace: int
-    challenge: int = Field(
-        description="How long a holder may challenge what an agent claims"
-    )
+    challenge: int = Field(description="How long a holder may challenge what an agent claims")
     response: int = Field(description="How long a provider may answer a no-show claim")
     verdict: int = Field(description="How long the arbiters may take over a disputed case")
 

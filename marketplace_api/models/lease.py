@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contracts.protocol.lifecycle import LeaseStatus
@@ -26,7 +26,8 @@ class Lease(Base):
 
     __tablename__ = "lease"
     __table_args__ = (
-        UniqueConstraint("bid_digest"),
+        # A bid may be filled several times, and what is cut off or passed on keeps its name.
+        Index(None, "bid_digest"),
         # A second fill of the same series would grow the first position instead of making one.
         Index(
             "uq_lease_series_holder",
@@ -37,16 +38,21 @@ class Lease(Base):
         ),
         Index(None, "holder", "created_at"),
         Index(None, "provider", "status"),
-        CheckConstraint('"end" > start', name="window"),
+        # Equal where an interruption ended it at its start.
+        CheckConstraint('"end" >= start', name="window"),
         CheckConstraint("milli > 0 AND units > 0 AND ticks > 0", name="size"),
         CheckConstraint(
             "used_gpu_ms >= 0 AND paid >= 0 AND fee >= 0 AND refunded >= 0", name="amounts"
+        ),
+        CheckConstraint(
+            "missed_intervals >= 0 AND reservation_fee >= 0 AND sla_credit >= 0", name="endings"
         ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     bid_digest: Mapped[Hash]
-    """No foreign key: anybody may fill orders on chain that were never posted here."""
+    """The bid that bought the units first. No foreign key: anybody may fill orders on chain that
+    were never posted here."""
     ask_digest: Mapped[Hash]
     series: Mapped[Wide]
     terms: Mapped[Number]
@@ -59,7 +65,7 @@ class Lease(Base):
     """Lots of 0.001 GPU-hour."""
     start: Mapped[Number]
     end: Mapped[Number]
-    """First second after the window."""
+    """First second after the window; earlier than the series says where the lease was cut."""
     ticks: Mapped[Number]
     simulated: Mapped[bool]
     status: Mapped[LeaseStatus] = mapped_column(
@@ -72,6 +78,14 @@ class Lease(Base):
     """To the provider, fee included."""
     fee: Mapped[Wide] = mapped_column(server_default=text("0"))
     refunded: Mapped[Wide] = mapped_column(server_default=text("0"))
+    missed_intervals: Mapped[Number] = mapped_column(server_default=text("0"))
+    """Receipt intervals that were not served, as both sides signed or a case found."""
+    reservation_fee: Mapped[Wide] = mapped_column(server_default=text("0"))
+    """Out of the escrow to the provider for having stood ready."""
+    sla_credit: Mapped[Wide] = mapped_column(server_default=text("0"))
+    """Out of the provider's bond to the holder for missed intervals."""
+    is_disputed: Mapped[bool] = mapped_column(server_default=text("false"))
+    """A case is open: it cannot be closed."""
     fill_transaction: Mapped[Hash | None]
     redeem_transaction: Mapped[Hash | None]
     close_transaction: Mapped[Hash | None]

@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 from contracts.bindings import events as on_chain
 from contracts.bindings.events import Event
 from settlement.chain import account_effects as account
+from settlement.chain import case_effects as case
 from settlement.chain import fill_effects as fill
 from settlement.chain import lease_effects as lease
 from settlement.chain import supply_effects as supply
+from settlement.chain import transfer_effects as transfer
 from settlement.chain.seen import Seen
 from settlement.ledger import reverse
 
@@ -28,6 +30,12 @@ Apply: TypeAlias = Callable[[Session, Seen[Any]], None]
 
 def books_only(_session: Session, _seen: Seen[Any]) -> None:
     """Nothing to undo beside the postings."""
+
+
+def slashed(session: Session, seen: Seen[on_chain.Slashed]) -> None:
+    """Money moves in the books, and less of it counts as the provider's bond."""
+    case.slashed(session, seen)
+    supply.slashed(session, seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +56,23 @@ EFFECTS: Mapping[type[Event], Effect] = {
     on_chain.EpochRaised: Effect(account.epoch_raised, account.undo_epoch_raised),
     on_chain.Filled: Effect(fill.filled, fill.undo_filled),
     on_chain.FillSkipped: Effect(fill.fill_skipped),
+    on_chain.Paid: Effect(case.paid),
     on_chain.Redeemed: Effect(lease.redeemed, lease.undo_redeemed),
+    on_chain.RedeemedGroup: Effect(lease.redeemed_group, lease.undo_redeemed_group),
     on_chain.RedeemSkipped: Effect(lease.redeem_skipped),
     on_chain.Closed: Effect(lease.closed, lease.undo_closed),
     on_chain.CloseSkipped: Effect(lease.close_skipped),
-    on_chain.TransferSingle: Effect(lease.transferred),
-    on_chain.TransferBatch: Effect(lease.transferred_batch),
+    on_chain.IntervalsMissed: Effect(case.intervals_missed, case.undo_intervals_missed),
+    on_chain.ReservationFeePaid: Effect(case.reservation_fee_paid, case.undo_reservation_fee_paid),
+    on_chain.SlaCredited: Effect(case.sla_credited, case.undo_sla_credited),
+    on_chain.CaseOpened: Effect(case.case_opened, case.undo_case_opened),
+    on_chain.CaseSettled: Effect(case.case_settled, case.undo_case_settled),
+    on_chain.Shortened: Effect(case.shortened, case.undo_shortened),
+    on_chain.TransferSingle: Effect(transfer.transferred, transfer.undo_transferred),
+    on_chain.TransferBatch: Effect(transfer.transferred_batch, transfer.undo_transferred),
+    on_chain.Split: Effect(transfer.split, transfer.undo_split),
+    on_chain.Merged: Effect(transfer.merged, transfer.undo_merged),
+    on_chain.Resold: Effect(transfer.resold),
     on_chain.ProviderRegistered: Effect(
         supply.provider_registered, supply.undo_provider_registered
     ),
@@ -61,10 +80,10 @@ EFFECTS: Mapping[type[Event], Effect] = {
     on_chain.TermsRegistered: Effect(supply.terms_registered, supply.undo_terms_registered),
     on_chain.DeviceAttested: Effect(supply.device_attested, supply.undo_device_attested),
     on_chain.DeviceRemoved: Effect(supply.device_removed, supply.undo_device_removed),
-    on_chain.BondAdded: Effect(supply.bond_added, supply.undo_bond_added),
-    on_chain.UnbondingRequested: Effect(
-        supply.unbonding_requested, supply.undo_unbonding_requested
-    ),
+    on_chain.BondAdded: Effect(supply.bond_added, supply.undo_bond),
+    on_chain.UnbondingRequested: Effect(supply.unbonding_requested, supply.undo_bond),
+    on_chain.CreditTaken: Effect(supply.credit_taken, supply.undo_bond),
+    on_chain.Slashed: Effect(slashed, supply.undo_bond),
 }
 
 

@@ -20,14 +20,15 @@ from contracts.protocol.lifecycle import LeaseStatus, OrderStatus, advance
 from contracts.protocol.series import Series
 from contracts.protocol.units import LOT_GPU_MS, cost
 from contracts.protocol.wire import to_hex
-from marketplace_api.matching.repository import attested_devices
 from marketplace_api.models import ChainTransaction, Lease, Terms
 from settlement import queue
+from settlement.chain.holdings import GONE, JOINED, displace, is_simulated
 from settlement.chain.seen import Seen
 from settlement.ledger import Kind, PostingKind, gpu_time, money, move, post
 from settlement.requests import request_end
 from settlement.standing import (
     fail_fill,
+    finish_order,
     lock_lease_of_bid,
     lock_lease_of_position,
     lock_order,
@@ -36,8 +37,6 @@ from settlement.standing import (
 
 log = structlog.get_logger()
 
-JOINED = "joined-position"
-"""The holder had this series already: the units are in its lease."""
 REVERTED = "fill-reverted"
 """A stranger's fill left the chain; we have none of our own to send."""
 
@@ -64,11 +63,11 @@ def undo_filled(session: Session, seen: Seen[Filled]) -> None:
     for fill in reversed(seen.event.fills):
         bid = to_hex(fill.bid)
         order = lock_order(session, bid)
-        lease = lock_lease_of_bid(session, bid)
+        lease = lock_lease_of_position(session, fill.series, fill.buyer)
         if order is not None and order.status is OrderStatus.FILLED:
             order.status = advance(order.status, OrderStatus.MATCHED)
-        if lease is None or lease.status is LeaseStatus.FAILED:
-            _shrink(session, fill)
+        if lease is None or lease.units > fill.units:
+            _shrink(session, lease, fill)
             continue
         lease.status = advance(lease.status, LeaseStatus.PENDING)
         lease.fill_transaction = lease.activated_at = None
@@ -95,25 +94,26 @@ def fill_skipped(session: Session, seen: Seen[FillSkipped]) -> None:
 def _follow(session: Session, seen: Seen[Filled], fill: FilledBid) -> UUID | None:
     """The lease that the units are in."""
     bid = to_hex(fill.bid)
-    _finish_order(session, bid)
-    _displace(session, fill)
-    lease = lock_lease_of_bid(session, bid)
+    finish_order(session, bid)
+    displace(session, fill.series, fill.buyer, keep=bid)
+    waiting = lock_lease_of_bid(session, bid)
     position = lock_lease_of_position(session, fill.series, fill.buyer)
-    if position is not None and position.bid_digest != bid:
-        _join(session, position, lease, fill)
+    if position is not None and position is not waiting and position.status not in GONE:
+        _join(session, position, waiting, fill)
         return position.id
     terms = session.get(Terms, seen.event.terms)
     if terms is None:
         log.error("fill.unknown_terms", bid=bid, terms=seen.event.terms)
         return None
+    lease = position or waiting
     if lease is None:
         log.info("fill.foreign", bid=bid, buyer=fill.buyer)
-        lease = Lease(bid_digest=bid, status=LeaseStatus.PENDING)
+        lease = Lease(status=LeaseStatus.PENDING)
+    elif lease is not waiting:
+        _give_way(waiting)
+        session.flush()
     _write(lease, seen, fill, terms)
-    lease.simulated = any(
-        device.simulated and device.device_class == terms.device_class
-        for device in attested_devices(session, terms.provider)
-    )
+    lease.simulated = is_simulated(session, terms.provider, terms.device_class)
     session.add(lease)
     session.flush()
     request_end(session, lease)
@@ -121,33 +121,10 @@ def _follow(session: Session, seen: Seen[Filled], fill: FilledBid) -> UUID | Non
     return lease.id
 
 
-def _finish_order(session: Session, bid: str) -> None:
-    order = lock_order(session, bid)
-    if order is not None and order.status is OrderStatus.OPEN:
-        # Filled by somebody else, which both orders allow: it must leave the book.
-        order.status = advance(order.status, OrderStatus.MATCHED)
-    if order is not None and order.status in (OrderStatus.MATCHED, OrderStatus.FAILED):
-        order.status, order.reason = advance(order.status, OrderStatus.FILLED), None
-
-
-def _displace(session: Session, fill: FilledBid) -> None:
-    """Another bid of the holder that waits for this very series has lost it to this one."""
-    waiting = session.scalars(
-        select(Lease.bid_digest).where(
-            Lease.series == fill.series,
-            Lease.holder == fill.buyer,
-            Lease.status == LeaseStatus.PENDING,
-            Lease.bid_digest != to_hex(fill.bid),
-        )
-    ).all()
-    for digest in waiting:
-        fail_fill(session, digest, JOINED)
-    session.flush()
-
-
 def _write(lease: Lease, seen: Seen[Filled], fill: FilledBid, terms: Terms) -> None:
     """What the chain says, in place of what the matcher had in mind."""
     series = Series.from_id(fill.series)
+    lease.bid_digest = to_hex(fill.bid)
     lease.ask_digest = to_hex(seen.event.ask_digest)
     lease.provider, lease.holder = seen.event.provider, fill.buyer
     lease.terms, lease.device_class, lease.isolation = (
@@ -157,25 +134,28 @@ def _write(lease: Lease, seen: Seen[Filled], fill: FilledBid, terms: Terms) -> N
     )
     lease.series, lease.units, lease.milli = fill.series, fill.units, fill.milli
     lease.start, lease.end, lease.ticks = series.start, series.end, series.ticks
-    if lease.status in (LeaseStatus.PENDING, LeaseStatus.FAILED):
-        lease.status, lease.reason = advance(lease.status, LeaseStatus.ACTIVE), None
+    lease.status, lease.reason = advance(lease.status, LeaseStatus.ACTIVE), None
     lease.fill_transaction = seen.transaction
     lease.activated_at = datetime.now(UTC)
 
 
-def _join(session: Session, position: Lease, lease: Lease | None, fill: FilledBid) -> None:
+def _join(session: Session, position: Lease, waiting: Lease | None, fill: FilledBid) -> None:
     """A second fill of a series grows the position that the holder has."""
     position.units += fill.units
     position.milli += fill.milli
-    if lease is not None and lease.status is LeaseStatus.PENDING:
-        lease.status, lease.reason = advance(lease.status, LeaseStatus.FAILED), JOINED
+    _give_way(waiting)
     session.flush()
     log.info("lease.grown", lease_id=str(position.id), bid=to_hex(fill.bid))
 
 
-def _shrink(session: Session, fill: FilledBid) -> None:
-    position = lock_lease_of_position(session, fill.series, fill.buyer)
-    if position is not None and position.bid_digest != to_hex(fill.bid):
+def _give_way(waiting: Lease | None) -> None:
+    """What waited for the fill is not the lease that got it."""
+    if waiting is not None and waiting.status is LeaseStatus.PENDING:
+        waiting.status, waiting.reason = advance(waiting.status, LeaseStatus.FAILED), JOINED
+
+
+def _shrink(session: Session, position: Lease | None, fill: FilledBid) -> None:
+    if position is not None:
         position.units -= fill.units
         position.milli -= fill.milli
         session.flush()

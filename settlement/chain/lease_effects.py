@@ -1,85 +1,94 @@
-"""What events of positions mean: payments, closings, transfers."""
+"""What events of positions mean: payments and closings."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import structlog
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contracts.bindings.errors import error_name
 from contracts.bindings.events import (
     Closed,
     CloseSkipped,
+    Event,
     Redeemed,
+    RedeemedGroup,
     RedeemSkipped,
-    TransferBatch,
-    TransferSingle,
 )
-from contracts.protocol.eip712 import ZERO_ADDRESS
 from contracts.protocol.lifecycle import LeaseStatus, advance
-from contracts.protocol.series import Series
-from contracts.protocol.units import LOT_GPU_MS, cost
+from contracts.protocol.series import Series, of_group_item
+from contracts.protocol.units import LOT_GPU_MS, cost, payment_down, share_down
 from marketplace_api import outbox
-from marketplace_api.models import (
-    ChainEvent,
-    Lease,
-    OutboxKind,
-    Terms,
-)
+from marketplace_api.models import Lease, OutboxKind
 from settlement import queue
+from settlement.chain.past import earlier, provider_of, terms_of, treasury
 from settlement.chain.seen import Seen
 from settlement.failure import give_up
-from settlement.ledger import (
-    Kind,
-    PostingKind,
-    balance,
-    gpu_time,
-    money,
-    move,
-    post,
-)
+from settlement.ledger import Kind, PostingKind, balance, gpu_time, money, move, post
 from settlement.requests import request_close, request_end
-from settlement.standing import (
-    lock_lease_of_position,
-)
+from settlement.standing import lock_lease_of_position
 
 log = structlog.get_logger()
 
 TOO_EARLY = frozenset({"CloseTooEarly", "MoreThanElapsed", "NotStarted"})
 """Refusals that a later block answers otherwise."""
-DONE_ALREADY = frozenset({"VoucherNotNewer", "PositionFinal"})
-"""Refusals of what somebody did before us."""
+DONE_ALREADY = frozenset({"VoucherNotNewer", "PositionFinal", "CaseOpen", "NoPosition"})
+"""Refusals of what somebody did before us; the end of a case asks for the closing again."""
 LATER_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Cumulative usage of one position, and what it cost since the last time."""
+
+    series: int
+    holder: str
+    provider: str
+    used_gpu_ms: int
+    payment: int = 0
+    fee: int = 0
 
 
 def redeemed(session: Session, seen: Seen[Redeemed]) -> None:
     """Usage was paid out of the escrow; after a final voucher the lease closes."""
     event = seen.event
-    lease = lock_lease_of_position(session, event.series, event.holder)
-    if lease is not None:
-        lease.used_gpu_ms = event.used_gpu_ms
-        lease.paid += event.payment
-        lease.fee += event.fee
-        lease.redeem_transaction = seen.transaction
-        if event.is_final and lease.status is LeaseStatus.ACTIVE:
+    provider = provider_of(session, event.series)
+    usage = Usage(event.series, event.holder, provider, event.used_gpu_ms, event.payment, event.fee)
+    lease = _pay(session, seen, usage, treasury(session, seen))
+    if lease is not None and event.is_final:
+        if lease.status is LeaseStatus.ACTIVE:
             lease.status = advance(lease.status, LeaseStatus.CLOSING)
-        if event.is_final:
-            request_close(session, lease, seen.deployment.constants)
-    escrow = money(event.holder, Kind.ESCROW, event.series)
-    entries = move(escrow, money(event.provider, Kind.BALANCE), event.payment - event.fee)
-    entries += move(escrow, money(seen.deployment.treasury, Kind.BALANCE), event.fee)
-    post(session, PostingKind.REDEEMED, entries, seen.source(), lease.id if lease else None)
+        request_close(session, lease, seen.deployment.constants)
 
 
 def undo_redeemed(session: Session, seen: Seen[Redeemed]) -> None:
     """The payment is off the chain."""
     event = seen.event
-    lease = lock_lease_of_position(session, event.series, event.holder)
-    if lease is not None:
-        lease.used_gpu_ms = _used_before(session, seen)
-        lease.paid -= event.payment
-        lease.fee -= event.fee
-        lease.redeem_transaction = None
+    provider = provider_of(session, event.series)
+    usage = Usage(event.series, event.holder, provider, event.used_gpu_ms, event.payment, event.fee)
+    _unpay(session, seen, usage)
+
+
+def redeemed_group(session: Session, seen: Seen[RedeemedGroup]) -> None:
+    """Usage of many leases was paid; what each one cost follows from its escrow."""
+    payee = treasury(session, seen)
+    for part, usage in enumerate(_usages(session, seen.event)):
+        # One after another: a series may come twice, and the second time counts from the first.
+        paid = payment_down(usage.used_gpu_ms, Series.from_id(usage.series).ticks)
+        payment = paid - _paid_before(session, usage)
+        fee = share_down(payment, terms_of(session, usage.series).fee_bps)
+        _pay(session, seen, replace(usage, payment=payment, fee=fee), payee, part)
+
+
+def undo_redeemed_group(session: Session, seen: Seen[RedeemedGroup]) -> None:
+    """The payments are off the chain."""
+    for usage in reversed(_usages(session, seen.event)):
+        ticks = Series.from_id(usage.series).ticks
+        before = payment_down(_used_before(session, seen, usage), ticks)
+        payment = payment_down(usage.used_gpu_ms, ticks) - before
+        fee = share_down(payment, terms_of(session, usage.series).fee_bps)
+        _unpay(session, seen, replace(usage, payment=payment, fee=fee))
 
 
 def redeem_skipped(session: Session, seen: Seen[RedeemSkipped]) -> None:
@@ -101,7 +110,7 @@ def closed(session: Session, seen: Seen[Closed]) -> None:
         outbox.finish_key(session, f"lease.end:{lease.id}")
         log.info("lease.closed", lease_id=str(lease.id), refund=event.refund)
     units = gpu_time(event.holder, Kind.UNITS, event.series)
-    provider = _provider(session, event.series, lease)
+    provider = provider_of(session, event.series)
     unused = balance(session, units) - event.used_gpu_ms
     entries = (
         move(
@@ -133,19 +142,6 @@ def close_skipped(session: Session, seen: Seen[CloseSkipped]) -> None:
     _skipped(session, seen.transaction, OutboxKind.LEASE_CLOSE, lease, event.reason)
 
 
-def transferred(session: Session, seen: Seen[TransferSingle]) -> None:
-    """Units changed hands, their escrow goes with them."""
-    event = seen.event
-    _transfer(session, seen, event.from_, event.to, ((event.id, event.value),))
-
-
-def transferred_batch(session: Session, seen: Seen[TransferBatch]) -> None:
-    """Units of several series changed hands."""
-    event = seen.event
-    parts = tuple(zip(event.ids, event.values, strict=True))
-    _transfer(session, seen, event.from_, event.to, parts)
-
-
 def _skipped(
     session: Session, transaction: str, kind: OutboxKind, lease: Lease | None, selector: bytes
 ) -> None:
@@ -162,50 +158,54 @@ def _skipped(
         give_up(session, row, reason)
 
 
-def _transfer(
-    session: Session,
-    seen: Seen[TransferSingle] | Seen[TransferBatch],
-    source: str,
-    target: str,
-    parts: tuple[tuple[int, int], ...],
-) -> None:
-    if ZERO_ADDRESS in (source, target):
-        # Mints and burns are booked with their fill and their closing.
-        return
-    for part, (series_id, units) in enumerate(parts):
-        series = Series.from_id(series_id)
-        entries = move(
-            money(source, Kind.ESCROW, series_id),
-            money(target, Kind.ESCROW, series_id),
-            cost(units, series.ticks),
-        ) + move(
-            gpu_time(source, Kind.UNITS, series_id),
-            gpu_time(target, Kind.UNITS, series_id),
-            units * LOT_GPU_MS,
-        )
-        post(session, PostingKind.TRANSFERRED, entries, seen.source(part))
-
-
-def _provider(session: Session, series_id: int, lease: Lease | None) -> str:
+def _pay(
+    session: Session, seen: Seen[Event], usage: Usage, payee: str, part: int = 0
+) -> Lease | None:
+    lease = lock_lease_of_position(session, usage.series, usage.holder)
     if lease is not None:
-        return lease.provider
-    number = Series.from_id(series_id).terms
-    provider = session.scalar(select(Terms.provider).where(Terms.number == number))
-    assert provider is not None, "a series names registered terms, and the watcher saw them first"
-    return provider
+        lease.used_gpu_ms = usage.used_gpu_ms
+        lease.paid += usage.payment
+        lease.fee += usage.fee
+        lease.redeem_transaction = seen.transaction
+    escrow = money(usage.holder, Kind.ESCROW, usage.series)
+    entries = move(escrow, money(usage.provider, Kind.BALANCE), usage.payment - usage.fee)
+    entries += move(escrow, money(payee, Kind.BALANCE), usage.fee)
+    post(session, PostingKind.REDEEMED, entries, seen.source(part), lease.id if lease else None)
+    return lease
 
 
-def _used_before(session: Session, seen: Seen[Redeemed]) -> int:
-    """What the newest payment before this one paid for."""
-    rows = session.scalars(
-        select(ChainEvent)
-        .where(
-            ChainEvent.name == Redeemed.__name__,
-            ChainEvent.args["holder"].astext == seen.event.holder,
-            ChainEvent.args["series"].astext == str(seen.event.series),
-            ChainEvent.args["used_gpu_ms"].astext != str(seen.event.used_gpu_ms),
-        )
-        .order_by(ChainEvent.block_number.desc(), ChainEvent.log_index.desc())
-        .limit(1)
-    ).first()
-    return int(rows.args["used_gpu_ms"]) if rows else 0
+def _unpay(session: Session, seen: Seen[Event], usage: Usage) -> None:
+    lease = lock_lease_of_position(session, usage.series, usage.holder)
+    if lease is not None:
+        lease.used_gpu_ms = _used_before(session, seen, usage)
+        lease.paid -= usage.payment
+        lease.fee -= usage.fee
+        lease.redeem_transaction = None
+
+
+def _usages(session: Session, event: RedeemedGroup) -> list[Usage]:
+    """What the items say; zero are those that the contract skipped."""
+    found = [of_group_item(item, event.step, event.terms) for item in event.items if item]
+    return [
+        Usage(int(series.id), event.holder, provider_of(session, int(series.id)), used)
+        for series, used in found
+    ]
+
+
+def _paid_before(session: Session, usage: Usage) -> int:
+    """What left the escrow of a position so far: its cost less what is still there."""
+    units = balance(session, gpu_time(usage.holder, Kind.UNITS, usage.series)) // LOT_GPU_MS
+    escrow = balance(session, money(usage.holder, Kind.ESCROW, usage.series))
+    return cost(units, Series.from_id(usage.series).ticks) - escrow
+
+
+def _used_before(session: Session, seen: Seen[Event], usage: Usage) -> int:
+    """What the newest payment before this event paid for."""
+    for event in earlier(session, seen, (Redeemed, RedeemedGroup), holder=usage.holder):
+        if isinstance(event, Redeemed) and event.series == usage.series:
+            return event.used_gpu_ms
+        if isinstance(event, RedeemedGroup):
+            for other in reversed(_usages(session, event)):
+                if other.series == usage.series:
+                    return other.used_gpu_ms
+    return 0

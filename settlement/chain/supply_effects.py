@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeAlias
+
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contracts.bindings.events import (
     AgentChanged,
     BondAdded,
+    CreditTaken,
     DeviceAttested,
     DeviceRemoved,
     ProviderRegistered,
+    Slashed,
     TermsRegistered,
     UnbondingRequested,
     event_from_json,
 )
 from contracts.protocol.wire import to_hex
 from marketplace_api.models import ChainEvent, Device, Provider, Terms
+from settlement.chain.past import earlier
 from settlement.chain.seen import Seen
 
 log = structlog.get_logger()
+
+BondEvent: TypeAlias = BondAdded | UnbondingRequested | CreditTaken | Slashed
+BOND_EVENTS = (BondAdded, UnbondingRequested, CreditTaken, Slashed)
 
 
 def provider_registered(session: Session, seen: Seen[ProviderRegistered]) -> None:
@@ -100,19 +109,40 @@ def bond_added(session: Session, seen: Seen[BondAdded]) -> None:
     _change_bond(session, seen.event.account, seen.event.amount)
 
 
-def undo_bond_added(session: Session, seen: Seen[BondAdded]) -> None:
-    """It does not."""
-    _change_bond(session, seen.event.account, -seen.event.amount)
-
-
 def unbonding_requested(session: Session, seen: Seen[UnbondingRequested]) -> None:
     """Collateral on its way out counts no more."""
     _change_bond(session, seen.event.account, -seen.event.amount)
 
 
-def undo_unbonding_requested(session: Session, seen: Seen[UnbondingRequested]) -> None:
-    """It counts again."""
-    _change_bond(session, seen.event.account, seen.event.amount)
+def credit_taken(session: Session, seen: Seen[CreditTaken]) -> None:
+    """The bond paid an SLA credit, first out of what counts."""
+    _change_bond(session, seen.event.provider, -seen.event.amount)
+
+
+def slashed(session: Session, seen: Seen[Slashed]) -> None:
+    """The bond was slashed, first out of what counts."""
+    _change_bond(session, seen.event.account, -seen.event.amount)
+
+
+def undo_bond(session: Session, seen: Seen[BondEvent]) -> None:
+    """What counts of the bond follows from the events before."""
+    wallet = _bonded_by(seen.event)
+    past = earlier(session, seen, BOND_EVENTS)
+    events = [e for e in past if isinstance(e, BOND_EVENTS) and _bonded_by(e) == wallet]
+    session.execute(
+        update(Provider)
+        .where(Provider.wallet == wallet)
+        .values(bond=counted_bond(reversed(events)))
+    )
+
+
+def counted_bond(events: Iterable[BondEvent]) -> int:
+    """What counts of a bond after all its events, oldest first."""
+    bonded = 0
+    for event in events:
+        change = event.amount if isinstance(event, BondAdded) else -event.amount
+        bonded = max(0, bonded + change)
+    return bonded
 
 
 def _set_agent(session: Session, wallet: str, agent: str) -> None:
@@ -128,8 +158,14 @@ def _set_agent(session: Session, wallet: str, agent: str) -> None:
 def _change_bond(session: Session, wallet: str, amount: int) -> None:
     _ensure(session, wallet)
     session.execute(
-        update(Provider).where(Provider.wallet == wallet).values(bond=Provider.bond + amount)
+        update(Provider)
+        .where(Provider.wallet == wallet)
+        .values(bond=func.greatest(Provider.bond + amount, 0))
     )
+
+
+def _bonded_by(event: BondEvent) -> str:
+    return event.provider if isinstance(event, CreditTaken) else event.account
 
 
 def _attest(session: Session, event: DeviceAttested) -> None:

@@ -50,7 +50,13 @@ class Watcher:
     def __init__(self, chain: Chain, deployment: Deployment, confirmations: int) -> None:
         self._chain = chain
         self._deployment = deployment
-        self._contracts = (deployment.market, deployment.registry)
+        self._contracts = (
+            deployment.market,
+            deployment.registry,
+            deployment.arbitration,
+            deployment.resale,
+            deployment.parameters,
+        )
         self._depth = confirmations - 1
 
     def step(self) -> bool:

@@ -14,7 +14,8 @@ from marketplace_api.cli.profile import Profile
 from marketplace_api.client.answers import gpu_hours_text
 from marketplace_api.embedded import ganache
 from settlement.cli.desk import ChainDesk, Sent, open_chain
-from settlement.cli.verify.history import History, read_history, units_of
+from settlement.cli.verify.history import read_history
+from settlement.cli.verify.sums import History, units_of
 
 _GAS_MONEY_WEI = 10 * 10**18
 

@@ -42,6 +42,8 @@ def claim(receipt: Receipt = RECEIPT, *, by: Signer = HOLDER, agent: Signer = AG
         start=START,
         end=END,
         redeemed_gpu_ms=0,
+        missed_intervals=0,
+        interval_s=5,
         is_running=True,
         now=START + 6,
         domain=DOMAIN,

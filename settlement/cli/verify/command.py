@@ -18,8 +18,9 @@ from marketplace_api.client.errors import AnswerError
 from settlement.cli.desk import ChainDesk, open_chain
 from settlement.cli.verify.comparing import check_statements
 from settlement.cli.verify.conservation import Check, check_chain
-from settlement.cli.verify.history import History, escrow_of, read_history
+from settlement.cli.verify.history import read_history
 from settlement.cli.verify.state import State, read_state
+from settlement.cli.verify.sums import History, escrow_of
 
 
 def verify(statements: Sequence[Path], block: int | None, *, as_json: bool) -> None:
@@ -77,6 +78,7 @@ def _as_json(
                 "paid": sums.paid,
                 "fee": sums.fee,
                 "refunded": sums.refunded,
+                "reservation_fee": sums.reservation_fee,
                 "escrow": escrow_of(key, sums),
                 "transactions": [
                     {"kind": kind, "transaction": found, "gas_used": _gas(desk, found)}

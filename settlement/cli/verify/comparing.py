@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from marketplace_api.client.answers import Statement
 from settlement.cli.verify.conservation import Check
-from settlement.cli.verify.history import History, units_of
 from settlement.cli.verify.state import State
+from settlement.cli.verify.sums import History, units_of
 
 _TOKEN = "payment_token"  # noqa: S105 - the name of an asset
 
@@ -24,7 +24,7 @@ def _statement(one: Statement, history: History, state: State) -> Iterator[Check
     name, wallet = f"statement of {one.wallet}", one.wallet
     held = [sums for key, sums in history.leases.items() if key.holder == wallet]
     units = units_of(history, wallet)
-    fees = history.fees if wallet == state.treasury else 0
+    fees = history.treasuries.get(wallet, 0)
     balances, totals = one.balances, one.totals
     expected = (
         ("payment token", state.balances.get(wallet, 0), balances.payment_token.closing),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from contracts.protocol.units import LOT_GPU_MS, cost, payment_down
-from settlement.cli.verify.history import History, Key, LeaseSums, escrow_of
 from settlement.cli.verify.state import State
+from settlement.cli.verify.sums import History, Key, LeaseSums, escrow_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,17 @@ def _accounts(history: History, state: State) -> Iterator[Check]:
             - history.spent.get(wallet, 0)
             + history.refunded.get(wallet, 0)
             + history.earned.get(wallet, 0)
-            + (history.fees if wallet == state.treasury else 0)
+            + history.moved.get(wallet, 0)
+            + history.treasuries.get(wallet, 0)
         )
         yield Check(f"balance of {wallet}", expected, balance)
     for wallet, bond in state.bonds.items():
-        expected = history.bonded.get(wallet, 0) - history.released.get(wallet, 0)
-        yield Check(f"bond of {wallet}", expected, bond)
+        paid_in = history.bonded.get(wallet, 0) - history.released.get(wallet, 0)
+        yield Check(f"bond of {wallet}", paid_in - history.bonds_lost.get(wallet, 0), bond)
 
 
 def _gpu_time(history: History, state: State) -> Iterator[Check]:
-    """GPU time is minted by fills and burned by closings, nothing else."""
+    """GPU time is minted by fills and burned by closings; a cut burns and mints the same."""
     minted = sum(sums.minted for sums in history.leases.values())
     burned = sum(sums.burned for sums in history.leases.values())
     outstanding = sum(position.units for position in state.positions.values())
@@ -94,13 +95,13 @@ def _gpu_time(history: History, state: State) -> Iterator[Check]:
 
 
 def _lease(key: Key, sums: LeaseSums, state: State) -> Iterator[Check]:
-    """Cost = paid + refund + what is still in escrow; the fee is a part of what is paid."""
+    """Cost = paid + kept for the provider + refund + escrow; the fee is a part of what is paid."""
     name = f"lease {key.series} of {key.holder}"
-    bought = sums.minted + sums.moved_in - sums.moved_out
+    bought = sums.minted + sums.moved_in - sums.moved_out - sums.recut
     yield Check(
         f"{name}: cost = paid + refund + escrow",
         cost(bought, key.ticks),
-        sums.paid + sums.refunded + escrow_of(key, sums),
+        sums.paid + sums.reservation_fee + sums.refunded + escrow_of(key, sums),
     )
     paid = 0
     for used, payment, _ in sums.payments:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contracts.bindings.market import PositionState
 from settlement.cli.desk import ChainDesk
-from settlement.cli.verify.history import History, Key
+from settlement.cli.verify.sums import History, Key
 
 
 @dataclass(frozen=True, slots=True)

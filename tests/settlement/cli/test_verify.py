@@ -31,11 +31,12 @@ from marketplace_api.client.answers import (
     StatementLine,
     Totals,
 )
+from settlement.cli.verify.adding import add_event
 from settlement.cli.verify.command import read_statements
 from settlement.cli.verify.comparing import check_statements
 from settlement.cli.verify.conservation import check_chain
-from settlement.cli.verify.history import History, Key, add_event, units_of
 from settlement.cli.verify.state import State
+from settlement.cli.verify.sums import History, Key, units_of
 
 BUYER, PROVIDER, TREASURY = (Signer(bytes([n]) * 32).address for n in (1, 2, 3))
 SERIES = Series(start=1_000, duration=72, ticks=2_000, step=1_000, terms=1).id
@@ -49,7 +50,7 @@ BEFORE_CLOSE: tuple[Event, ...] = (
     Bonded(PROVIDER, 50_000),
     TransferSingle(PROVIDER, ZERO_ADDRESS, BUYER, SERIES, 20),
     Filled(bytes(32), PROVIDER, 1, (FilledBid(bytes(32), BUYER, SERIES, 1000, 20),)),
-    Redeemed(SERIES, BUYER, PROVIDER, USED, PAID, FEE, is_final=True),
+    Redeemed(SERIES, BUYER, USED, PAID, FEE, is_final=True),
 )
 CLOSE: tuple[Event, ...] = (
     TransferSingle(PROVIDER, BUYER, ZERO_ADDRESS, SERIES, 20),
@@ -59,7 +60,7 @@ CLOSE: tuple[Event, ...] = (
 
 
 def history_of(events: tuple[Event, ...]) -> History:
-    history = History(block=9, transfers_in=150_000)
+    history = History(block=9, transfers_in=150_000, treasury=TREASURY)
     for event in events:
         add_event(history, event, "0x00")
     history.transfers_out = sum(history.withdrawn.values())
@@ -131,7 +132,7 @@ def test_check_chain__one_unit_too_much_refunded__is_named():
 
 def test_check_chain__one_unit_too_much_paid__is_named():
     """Rounding is down, on the cumulative amount."""
-    redeemed = Redeemed(SERIES, BUYER, PROVIDER, USED, PAID + 1, FEE, is_final=True)
+    redeemed = Redeemed(SERIES, BUYER, USED, PAID + 1, FEE, is_final=True)
     names = [
         n for n, _ in wrong(history_of((*BEFORE_CLOSE[:-1], redeemed)), state_of(is_closed=False))
     ]
