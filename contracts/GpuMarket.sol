@@ -11,7 +11,7 @@ import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {ISeriesMetadata} from "./interfaces/ISeriesMetadata.sol";
 import {Account, AccountLib} from "./libraries/Account.sol";
 import {Accounts} from "./libraries/Accounts.sol";
-import {Books, BooksLib} from "./libraries/Books.sol";
+import {Books, BooksLib, Slot} from "./libraries/Books.sol";
 import {OrderRecord, OrderRecordLib} from "./libraries/OrderRecord.sol";
 import {OrderRules} from "./libraries/OrderRules.sol";
 import {Payee, Payout, Wiring} from "./libraries/Payout.sol";
@@ -181,7 +181,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         }
         if (count == 0) return reasons;
         if (OrderRules.keepsRecord(group.ask)) _books.records[sale.askDigest] = sale.record;
-        emit Filled(sale.askDigest, sale.terms.provider, group.ask.terms, OrderRules.first(filled, count));
+        emit Filled(sale.askDigest, sale.terms.pay.provider(), group.ask.terms, OrderRules.first(filled, count));
     }
 
     function _openSale(Ask calldata ask, bytes calldata signature)
@@ -194,7 +194,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         refusal = OrderRules.validity(ask.validFrom, ask.deadline, ask.filler);
         if (refusal != 0) return (sale, refusal);
         sale.terms = registry.saleTerms(ask.terms);
-        address provider = sale.terms.provider;
+        address provider = sale.terms.pay.provider();
         if (provider == address(0) || provider != ask.seller) return (sale, TermsNotSellers.selector);
         Account account = _books.accounts[ask.seller];
         if (account.epoch() != ask.epoch) return (sale, EpochMismatch.selector);
@@ -225,8 +225,8 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         if (refusal != 0) return refusal;
         if (!Signatures.isValid(bid.buyer, result.bid, wanted.signature)) return BadSignature.selector;
 
-        uint256 series = SeriesId.pack(wanted.start, wanted.duration, ticks, sale.terms.step, ask.terms);
-        Position position = _books.positions[series][bid.buyer];
+        uint256 series = SeriesId.pack(wanted.start, wanted.duration, ticks, sale.terms.pay.step(), ask.terms);
+        Position position = _books.positions[series][bid.buyer].position;
         if (position.flags() != 0) return PositionNotOpen.selector;
         refusal = registry.reserve(ask.terms, wanted.milli, wanted.start, wanted.start + wanted.duration);
         if (refusal != 0) return refusal;
@@ -237,7 +237,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         account = account.debit(cost);
         _books.accounts[bid.buyer] = OrderRules.isDone(bid, record) ? account.spend(bid.nonce) : account;
         uint256 units = gpuMs / Units.LOT;
-        _books.positions[series][bid.buyer] = position.add(units, wanted.milli, wanted.start + wanted.duration);
+        _books.positions[series][bid.buyer].position = position.add(units, wanted.milli, wanted.start + wanted.duration);
         (result.buyer, result.series, result.milli, result.units) = (bid.buyer, series, wanted.milli, uint64(units));
         emit TransferSingle(msg.sender, address(0), bid.buyer, series, units);
     }
@@ -250,25 +250,34 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
         Payee memory payee;
         for (uint256 i = 0; i < vouchers.length; ++i) {
             bytes4 refusal = _redeem(vouchers[i], payee);
+            if (refusal == 0) continue;
             reasons[i] = refusal;
-            if (refusal != 0) emit RedeemSkipped(vouchers[i].voucher.series, vouchers[i].voucher.holder, refusal);
+            emit RedeemSkipped(vouchers[i].voucher.series, vouchers[i].voucher.holder, refusal);
         }
+        Payout.credit(_books, payee, parameters);
     }
 
     function _redeem(SignedVoucher calldata signed, Payee memory payee) private returns (bytes4 refusal) {
-        Voucher calldata voucher = signed.voucher;
-        Position position = _books.positions[voucher.series][voucher.holder];
-        Payout.lookUp(payee, voucher.series.terms(), registry, parameters);
+        Voucher memory voucher = signed.voucher;
+        Slot storage slot = _books.positions[voucher.series][voucher.holder];
+        Position position = slot.position;
+        Payout.lookUp(_books, payee, voucher.series.terms(), registry);
         refusal = position.refusal(
             voucher.series.start(),
             voucher.usedGpuMs,
             voucher.missedIntervals,
             voucher.isFinal,
-            payee.terms.receiptInterval
+            payee.terms.receiptInterval()
         );
         if (refusal != 0) return refusal;
         bool misses = voucher.missedIntervals != position.missed();
-        if (!_signaturesHold(signed, payee.terms.provider, misses || voucher.isFinal)) return BadSignature.selector;
+        bytes32 digest = _hashTypedDataV4(VoucherLib.hash(voucher));
+        address signer = Signatures.signer(digest, signed.holder.r, signed.holder.vs);
+        if (!isDelegate(voucher.holder, signer)) return BadSignature.selector;
+        if (misses || voucher.isFinal) {
+            signer = Signatures.signer(digest, signed.agent.r, signed.agent.vs);
+            if (!registry.isAgent(payee.terms.provider(), signer)) return BadSignature.selector;
+        }
 
         Position next = position.use(voucher.usedGpuMs);
         if (misses) {
@@ -276,16 +285,8 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
             emit IntervalsMissed(voucher.series, voucher.holder, voucher.missedIntervals);
         }
         if (voucher.isFinal) next = next.mark(PositionLib.FINAL);
-        _books.positions[voucher.series][voucher.holder] = next;
-        Payout.payUsage(
-            _books, voucher.series, voucher.holder, position.used(), voucher.usedGpuMs, voucher.isFinal, payee
-        );
-    }
-
-    function _signaturesHold(SignedVoucher calldata signed, address provider, bool both) private view returns (bool) {
-        bytes32 digest = _hashTypedDataV4(VoucherLib.hash(signed.voucher));
-        if (!isDelegate(signed.voucher.holder, Signatures.signer(digest, signed.holderSignature))) return false;
-        return !both || registry.isAgent(provider, Signatures.signer(digest, signed.agentSignature));
+        slot.position = next;
+        Payout.payUsage(voucher.series, voucher.holder, position.used(), voucher.usedGpuMs, voucher.isFinal, payee);
     }
 
     /// @inheritdoc IGpuMarket
@@ -309,7 +310,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
 
     /// @inheritdoc ERC1155
     function balanceOf(address holder, uint256 series) public view override returns (uint256) {
-        return _books.positions[series][holder].units();
+        return _books.positions[series][holder].position.units();
     }
 
     /// @inheritdoc ERC1155
@@ -359,7 +360,8 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     /// @inheritdoc IGpuMarket
     function openCase(uint256 series, address holder, bool agentClaim) external only(arbitration) {
         uint256 flags = agentClaim ? PositionLib.CASE | PositionLib.AGENT_CLAIMED : PositionLib.CASE;
-        _books.positions[series][holder] = _books.positions[series][holder].mark(flags);
+        Slot storage slot = _books.positions[series][holder];
+        slot.position = slot.position.mark(flags);
         emit CaseOpened(series, holder, agentClaim);
     }
 
@@ -417,7 +419,7 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
 
     /// @inheritdoc IGpuMarket
     function positionOf(uint256 series, address holder) external view returns (PositionState memory) {
-        Position word = _books.positions[series][holder];
+        Position word = _books.positions[series][holder].position;
         return PositionState(
             uint64(word.units()),
             uint32(word.milli()),

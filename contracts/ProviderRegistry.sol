@@ -11,7 +11,7 @@ import {Lanes} from "./libraries/Lanes.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
 import {Units} from "./libraries/Units.sol";
 import {Attestation, AttestationLib} from "./types/Attestation.sol";
-import {PayTerms, RegisteredTerms, SaleTerms, Terms} from "./types/Terms.sol";
+import {PayTerms, PayTermsLib, RegisteredTerms, SaleTerms, Terms} from "./types/Terms.sol";
 import {Timing, TimingLib} from "./types/Timing.sol";
 
 /// @title Providers, terms, devices, sold hours and bonds
@@ -105,12 +105,10 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         number = ++termsCount;
         RegisteredTerms storage stored = _terms[number];
         stored.deviceClass = terms.deviceClass;
-        (stored.provider, stored.feeBps, stored.step, stored.isolation) =
-            (msg.sender, feeBps, terms.step, terms.isolation);
-        (stored.reservationFeeBps, stored.slaCreditBps, stored.interruptible, stored.notice) =
-            (terms.reservationFeeBps, terms.slaCreditBps, terms.interruptible, terms.notice);
-        (stored.receiptInterval, stored.unsignedIntervals, stored.arbiterSet) =
-            (uint16(terms.receiptInterval), terms.unsignedIntervals, terms.arbiterSet);
+        stored.pay = PayTermsLib.pack(msg.sender, feeBps, terms);
+        (stored.isolation, stored.interruptible, stored.notice) =
+            (terms.isolation, terms.interruptible, terms.notice);
+        (stored.unsignedIntervals, stored.arbiterSet) = (terms.unsignedIntervals, terms.arbiterSet);
         emit TermsRegistered(number, msg.sender, feeBps, terms);
     }
 
@@ -289,11 +287,12 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         returns (bytes4 reason)
     {
         RegisteredTerms storage stored = _terms[terms];
-        (address provider, bytes32 deviceClass) = (stored.provider, stored.deviceClass);
+        PayTerms pay = stored.pay;
+        (address provider, bytes32 deviceClass) = (pay.provider(), stored.deviceClass);
         Capacity memory capacity = _capacity[provider][deviceClass];
         if (capacity.lanes == 0) return NotAttested.selector;
         if (block.timestamp >= capacity.expiry) return AttestationExpired.selector;
-        if (stored.step % capacity.laneMilli != 0) return StepMismatch.selector;
+        if (pay.step() % capacity.laneMilli != 0) return StepMismatch.selector;
         if (_bonds[provider].bonded < _bonds[provider].required) return BondTooLow.selector;
 
         uint256 wanted = milli / capacity.laneMilli;
@@ -308,7 +307,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     /// @inheritdoc IProviderRegistry
     function release(uint64 terms, uint32 milli, uint40 start, uint40 end) external onlyMarket {
         RegisteredTerms storage stored = _terms[terms];
-        (address provider, bytes32 deviceClass) = (stored.provider, stored.deviceClass);
+        (address provider, bytes32 deviceClass) = (stored.pay.provider(), stored.deviceClass);
         uint256 running = start > block.timestamp ? start : block.timestamp;
         (uint256 from, uint256 to) = Lanes.hoursOf(running, end);
         // No lane changes its size before the last sold hour is over, so this is what was charged.
@@ -378,36 +377,33 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         returns (Terms memory terms, address provider, uint16 feeBps)
     {
         RegisteredTerms storage stored = _terms[number];
-        if (stored.provider == address(0)) revert UnknownTerms(number);
-        (terms.deviceClass, terms.isolation, terms.step) = (stored.deviceClass, stored.isolation, stored.step);
-        (terms.reservationFeeBps, terms.slaCreditBps) = (stored.reservationFeeBps, stored.slaCreditBps);
+        PayTerms pay = stored.pay;
+        if (pay.provider() == address(0)) revert UnknownTerms(number);
+        (terms.deviceClass, terms.isolation, terms.step) = (stored.deviceClass, stored.isolation, uint16(pay.step()));
+        (terms.reservationFeeBps, terms.slaCreditBps) = (uint16(pay.reservationFeeBps()), uint16(pay.slaCreditBps()));
         (terms.interruptible, terms.notice) = (stored.interruptible, stored.notice);
-        (terms.receiptInterval, terms.unsignedIntervals) = (stored.receiptInterval, stored.unsignedIntervals);
+        (terms.receiptInterval, terms.unsignedIntervals) = (uint32(pay.receiptInterval()), stored.unsignedIntervals);
         terms.arbiterSet = stored.arbiterSet;
-        return (terms, stored.provider, stored.feeBps);
+        return (terms, pay.provider(), uint16(pay.feeBps()));
     }
 
     /// @inheritdoc IProviderRegistry
     function saleTerms(uint64 number) external view returns (SaleTerms memory terms) {
         RegisteredTerms storage stored = _terms[number];
-        (terms.provider, terms.deviceClass, terms.step) = (stored.provider, stored.deviceClass, stored.step);
-        (terms.isolation, terms.feeBps, terms.notice) = (stored.isolation, stored.feeBps, stored.notice);
-        (terms.reservationFeeBps, terms.slaCreditBps) = (stored.reservationFeeBps, stored.slaCreditBps);
-        (terms.interruptible, terms.arbiterSet) = (stored.interruptible, stored.arbiterSet);
+        (terms.pay, terms.deviceClass, terms.isolation) = (stored.pay, stored.deviceClass, stored.isolation);
+        (terms.interruptible, terms.notice, terms.arbiterSet) =
+            (stored.interruptible, stored.notice, stored.arbiterSet);
     }
 
     /// @inheritdoc IProviderRegistry
-    function payTerms(uint64 number) external view returns (PayTerms memory terms) {
-        RegisteredTerms storage stored = _terms[number];
-        (terms.provider, terms.feeBps, terms.receiptInterval) =
-            (stored.provider, stored.feeBps, stored.receiptInterval);
-        (terms.reservationFeeBps, terms.slaCreditBps) = (stored.reservationFeeBps, stored.slaCreditBps);
+    function payTerms(uint64 number) external view returns (PayTerms) {
+        return _terms[number].pay;
     }
 
     /// @inheritdoc IProviderRegistry
     function isLapsed(uint64 number) external view returns (bool) {
         RegisteredTerms storage stored = _terms[number];
-        Capacity storage capacity = _capacity[stored.provider][stored.deviceClass];
+        Capacity storage capacity = _capacity[stored.pay.provider()][stored.deviceClass];
         return capacity.lanes == 0 || block.timestamp >= capacity.expiry;
     }
 

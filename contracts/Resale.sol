@@ -147,7 +147,7 @@ contract Resale is IResale {
                 series: ask.series,
                 units: uint64(units),
                 payment: uint64(payment),
-                fee: uint64(Units.shareDown(payment, offer.terms.feeBps)),
+                fee: uint64(Units.shareDown(payment, offer.terms.pay.feeBps())),
                 bidNonce: bid.nonce,
                 spendsBid: OrderRules.isDone(bid, record),
                 askRecord: OrderRules.keepsRecord(ask) ? OrderRecord.unwrap(offer.record) : 0,

@@ -10,6 +10,7 @@ from web3.contract import Contract
 
 from contracts.bindings.contract import bind, encode, view
 from contracts.bindings.tuples import as_tuple
+from contracts.protocol.keys import compact
 from contracts.protocol.typed_data import Ask, Bid, UsageGroup, Voucher
 
 FINAL, CUT, CASE, AGENT_CLAIMED, FAULT = 1, 2, 4, 8, 16
@@ -134,7 +135,10 @@ class GpuMarket:
         """Pay for usage; a bad voucher is skipped with its reason."""
         return self._encode(
             "redeem",
-            [(as_tuple(v.voucher), v.holder_signature, v.agent_signature) for v in vouchers],
+            [
+                (as_tuple(v.voucher), _halves(v.holder_signature), _halves(v.agent_signature))
+                for v in vouchers
+            ],
         )
 
     def redeem_group(self, group: UsageGroup, signature: bytes) -> bytes:
@@ -196,3 +200,8 @@ def _fill(fill: BidFill) -> tuple[Any, ...]:
         fill.duration,
         fill.price_per_gpu_hour,
     )
+
+
+def _halves(signature: bytes) -> tuple[bytes, bytes]:
+    short = compact(signature)
+    return short[:32], short[32:]

@@ -98,11 +98,10 @@ class FillSkipped:
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """Usage was paid: the provider got `payment - fee`, the treasury `fee`."""
+    """Usage was paid: the provider of the terms got `payment - fee`, the treasury `fee`."""
 
     series: int
     holder: str
-    provider: str
     used_gpu_ms: int
     payment: int
     fee: int

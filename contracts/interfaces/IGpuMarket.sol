@@ -5,7 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Ask} from "../types/Ask.sol";
 import {Bid} from "../types/Bid.sol";
 import {UsageGroup} from "../types/UsageGroup.sol";
-import {Voucher} from "../types/Voucher.sol";
+import {CompactSignature, Voucher} from "../types/Voucher.sol";
 import {IParameters} from "./IParameters.sol";
 import {IProviderRegistry} from "./IProviderRegistry.sol";
 
@@ -73,8 +73,8 @@ interface IGpuMarket {
     /// missed intervals than before.
     struct SignedVoucher {
         Voucher voucher;
-        bytes holderSignature;
-        bytes agentSignature;
+        CompactSignature holder;
+        CompactSignature agent;
     }
 
     struct Closing {
@@ -184,11 +184,10 @@ interface IGpuMarket {
     event Filled(bytes32 indexed askDigest, address indexed provider, uint64 terms, FilledBid[] fills);
     /// @notice `bidDigest` is zero where the ask itself fails and all its bids with it.
     event FillSkipped(bytes32 indexed askDigest, bytes32 indexed bidDigest, bytes4 reason);
-    /// @notice The provider got `payment - fee`, the treasury `fee`.
+    /// @notice The provider of the series' terms got `payment - fee`, the treasury `fee`.
     event Redeemed(
         uint256 indexed series,
         address indexed holder,
-        address indexed provider,
         uint64 usedGpuMs,
         uint256 payment,
         uint256 fee,

@@ -220,7 +220,7 @@ interface IProviderRegistry {
     function saleTerms(uint64 number) external view returns (SaleTerms memory);
 
     /// @notice What a redemption or a closing needs of the terms; zeros for an unknown number.
-    function payTerms(uint64 number) external view returns (PayTerms memory);
+    function payTerms(uint64 number) external view returns (PayTerms);
 
     /// @notice Whether the class of the terms has no attested lane any more, or its attestation expired.
     function isLapsed(uint64 number) external view returns (bool);

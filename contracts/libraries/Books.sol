@@ -6,12 +6,17 @@ import {Account, AccountLib} from "./Account.sol";
 import {OrderRecord} from "./OrderRecord.sol";
 import {Position} from "./Position.sol";
 
+/// @notice Where a position lies: a place that is found once and then read and written.
+struct Slot {
+    Position position;
+}
+
 /// @notice All that the market remembers of people and units.
 struct Books {
     /// Tokens that the books account for: balances, positions, bonds and fees.
     uint256 totalHeld;
     mapping(address account => Account word) accounts;
-    mapping(uint256 series => mapping(address holder => Position word)) positions;
+    mapping(uint256 series => mapping(address holder => Slot slot)) positions;
     mapping(bytes32 order => OrderRecord word) records;
     mapping(address account => address delegate) delegates;
     mapping(address account => mapping(address delegate => uint256 until)) replacedUntil;

@@ -22,7 +22,7 @@ library Endings {
     }
 
     /// @param waived Whether no reservation fee is due: the provider is at fault or lost its attestation.
-    function ending(Position position, uint256 series, PayTerms memory terms, bool waived)
+    function ending(Position position, uint256 series, PayTerms terms, bool waived)
         internal
         pure
         returns (Ending memory result)
@@ -31,12 +31,12 @@ library Endings {
         uint256 used = position.used();
         uint256 sold = VoucherRules.sold(position, series.start());
         uint256 unused = sold > used ? sold - used : 0;
-        uint256 missed = position.milli() * terms.receiptInterval * position.missed();
+        uint256 missed = position.milli() * terms.receiptInterval() * position.missed();
         if (missed > unused) missed = unused;
-        if (missed != 0) result.credit = Units.shareDown(Units.paymentDown(missed, ticks), terms.slaCreditBps);
+        if (missed != 0) result.credit = Units.shareDown(Units.paymentDown(missed, ticks), terms.slaCreditBps());
         if (!waived) {
             uint256 stood = Units.paymentDown(unused - missed, ticks);
-            result.reservationFee = Units.shareDown(stood, terms.reservationFeeBps);
+            result.reservationFee = Units.shareDown(stood, terms.reservationFeeBps());
         }
         uint256 rest = Units.cost(position.units(), ticks) - Units.paymentDown(used, ticks);
         result.refund = rest - result.reservationFee;

@@ -38,7 +38,7 @@ library OrderRules {
         if (refusal == 0) refusal = _price(ask, wanted);
         if (refusal == 0) refusal = _kind(terms, wanted);
         if (refusal == 0) refusal = _window(ask, wanted);
-        if (refusal == 0) refusal = _amount(ask, terms.step, wanted);
+        if (refusal == 0) refusal = _amount(ask, terms.pay.step(), wanted);
     }
 
     /// @notice What the start of a new lease must be by the clock.
@@ -121,8 +121,8 @@ library OrderRules {
             return IGpuMarket.ClassNotAccepted.selector;
         }
         if (terms.isolation < bid.minIsolation) return IGpuMarket.IsolationTooWeak.selector;
-        if (terms.reservationFeeBps > bid.maxReservationFeeBps) return IGpuMarket.ReservationFeeTooHigh.selector;
-        if (terms.slaCreditBps < bid.minSlaCreditBps) return IGpuMarket.SlaCreditTooLow.selector;
+        if (terms.pay.reservationFeeBps() > bid.maxReservationFeeBps) return IGpuMarket.ReservationFeeTooHigh.selector;
+        if (terms.pay.slaCreditBps() < bid.minSlaCreditBps) return IGpuMarket.SlaCreditTooLow.selector;
         if (terms.interruptible && (!bid.interruptible || terms.notice < bid.minNotice)) {
             return IGpuMarket.NoticeTooShort.selector;
         }

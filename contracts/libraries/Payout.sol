@@ -8,7 +8,7 @@ import {IParameters} from "../interfaces/IParameters.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {PayTerms} from "../types/Terms.sol";
 import {UsageGroup, UsageGroupLib} from "../types/UsageGroup.sol";
-import {Books, BooksLib} from "./Books.sol";
+import {Books, BooksLib, Slot} from "./Books.sol";
 import {Endings} from "./Endings.sol";
 import {Position, PositionLib} from "./Position.sol";
 import {SeriesId} from "./SeriesId.sol";
@@ -24,11 +24,14 @@ struct Wiring {
     uint256 redeemGrace;
 }
 
-/// @notice The payee of the terms last seen: leases of one provider come one after another.
+/// @notice Whom the terms last seen pay, and what a batch owes so far: leases of one provider come one after another,
+/// so that its account is written once.
 struct Payee {
-    uint64 number;
-    address treasury;
+    uint256 number;
     PayTerms terms;
+    uint256 earned;
+    /// Of the whole batch.
+    uint256 fees;
 }
 
 /// @title Money out of positions: usage to providers, the rest back to holders
@@ -41,29 +44,44 @@ library Payout {
 
     // ------------------------------------------------------------------ usage
 
-    /// @notice Make `payee` the one of these terms.
-    function lookUp(Payee memory payee, uint64 number, IProviderRegistry registry, IParameters parameters)
-        internal
-        view
-    {
-        if (payee.number == number && payee.treasury != address(0)) return;
-        (payee.number, payee.terms, payee.treasury) = (number, registry.payTerms(number), parameters.treasury());
+    /// @notice Make `payee` the one of these terms; the one before gets what it earned.
+    function lookUp(Books storage books, Payee memory payee, uint256 number, IProviderRegistry registry) internal {
+        if (payee.number == number) return;
+        if (payee.earned != 0) {
+            books.credit(payee.terms.provider(), payee.earned);
+            payee.earned = 0;
+        }
+        (payee.number, payee.terms) = (number, registry.payTerms(uint64(number)));
     }
 
-    /// @notice Pay the difference between two totals of usage.
-    function payUsage(
-        Books storage books,
-        uint256 series,
-        address holder,
-        uint256 before,
-        uint256 used,
-        bool isFinal,
-        Payee memory payee
-    ) internal returns (uint256 payment) {
+    /// @notice Credit the last payee of a batch, and the treasury for all of it.
+    function credit(Books storage books, Payee memory payee, IParameters parameters) internal {
+        if (payee.earned != 0) books.credit(payee.terms.provider(), payee.earned);
+        if (payee.fees != 0) books.credit(parameters.treasury(), payee.fees);
+    }
+
+    /// @notice Note the difference between two totals of usage as owed.
+    function payUsage(uint256 series, address holder, uint256 before, uint256 used, bool isFinal, Payee memory payee)
+        internal
+        returns (uint256 payment)
+    {
         uint256 fee;
-        (payment, fee) = _priced(series.ticks(), before, used, payee.terms.feeBps);
-        _credit(books, payment, fee, payee);
-        emit IGpuMarket.Redeemed(series, holder, payee.terms.provider, uint64(used), payment, fee, isFinal);
+        (payment, fee) = _owe(series.ticks(), before, used, payee);
+        emit IGpuMarket.Redeemed(series, holder, uint64(used), payment, fee, isFinal);
+    }
+
+    function _owe(uint256 ticks, uint256 before, uint256 used, Payee memory payee)
+        private
+        pure
+        returns (uint256 payment, uint256 fee)
+    {
+        payment = Units.paymentDown(used, ticks) - Units.paymentDown(before, ticks);
+        fee = Units.shareDown(payment, payee.terms.feeBps());
+        // No sum of money in the market exceeds 64 bits.
+        unchecked {
+            payee.earned += payment - fee;
+            payee.fees += fee;
+        }
     }
 
     /// @notice See `IGpuMarket.redeemGroup`.
@@ -78,51 +96,37 @@ library Payout {
         address signer = Signatures.signer(digest, signature);
         if (!books.speaksFor(group.holder, signer)) revert IGpuMarket.BadSignature(group.holder, signer);
         Payee memory payee;
-        lookUp(payee, group.terms, wiring.registry, wiring.parameters);
+        lookUp(books, payee, group.terms, wiring.registry);
         uint256[] memory items = group.items;
         reasons = new bytes4[](items.length);
-        (uint256 payments, uint256 fees, uint256 skipped) = (0, 0, 0);
+        (uint256 payments, uint256 skipped) = (0, 0);
         for (uint256 i = 0; i < items.length; ++i) {
             uint256 series = SeriesId.compose(items[i], group.step, group.terms);
             (uint256 payment, bytes4 refusal) = _useItem(books, series, group.holder, SeriesId.usedOf(items[i]), payee);
-            if (refusal != 0) {
-                (items[i], reasons[i]) = (0, refusal);
-                ++skipped;
-                emit IGpuMarket.RedeemSkipped(series, group.holder, refusal);
-            }
             payments += payment;
-            fees += Units.shareDown(payment, payee.terms.feeBps);
+            if (refusal == 0) continue;
+            (items[i], reasons[i]) = (0, refusal);
+            ++skipped;
+            emit IGpuMarket.RedeemSkipped(series, group.holder, refusal);
         }
         if (skipped == items.length) return reasons;
-        _credit(books, payments, fees, payee);
         emit IGpuMarket.RedeemedGroup(
-            group.holder, payee.terms.provider, group.terms, group.step, items, payments, fees
+            group.holder, payee.terms.provider(), group.terms, group.step, items, payments, payee.fees
         );
+        credit(books, payee, wiring.parameters);
     }
 
     function _useItem(Books storage books, uint256 series, address holder, uint256 used, Payee memory payee)
         private
         returns (uint256 payment, bytes4 refusal)
     {
-        Position position = books.positions[series][holder];
-        refusal = position.refusal(series.start(), used, position.missed(), false, payee.terms.receiptInterval);
+        Slot storage slot = books.positions[series][holder];
+        Position position = slot.position;
+        uint256 interval = payee.terms.receiptInterval();
+        refusal = position.refusal(series.start(), used, position.missed(), false, interval);
         if (refusal != 0) return (0, refusal);
-        books.positions[series][holder] = position.use(used);
-        (payment,) = _priced(series.ticks(), position.used(), used, 0);
-    }
-
-    function _priced(uint256 ticks, uint256 before, uint256 used, uint256 feeBps)
-        private
-        pure
-        returns (uint256 payment, uint256 fee)
-    {
-        payment = Units.paymentDown(used, ticks) - Units.paymentDown(before, ticks);
-        fee = Units.shareDown(payment, feeBps);
-    }
-
-    function _credit(Books storage books, uint256 payment, uint256 fee, Payee memory payee) private {
-        books.credit(payee.terms.provider, payment - fee);
-        if (fee != 0) books.credit(payee.treasury, fee);
+        slot.position = position.use(used);
+        (payment,) = _owe(series.ticks(), position.used(), used, payee);
     }
 
     // ------------------------------------------------------------------ cases
@@ -137,18 +141,20 @@ library Payout {
         uint32 missedIntervals,
         uint8 flags
     ) external returns (uint256 payment) {
-        Position position = books.positions[series][holder];
+        Slot storage slot = books.positions[series][holder];
+        Position position = slot.position;
         Position next = position.unmark(PositionLib.CASE).mark(flags);
         uint256 elapsed = position.elapsed(series.start());
         uint256 used = usedGpuMs < elapsed ? usedGpuMs : elapsed;
         if (used > position.used()) {
             next = next.use(used);
             Payee memory payee;
-            lookUp(payee, series.terms(), wiring.registry, wiring.parameters);
-            payment = payUsage(books, series, holder, position.used(), used, false, payee);
+            lookUp(books, payee, series.terms(), wiring.registry);
+            payment = payUsage(series, holder, position.used(), used, false, payee);
+            credit(books, payee, wiring.parameters);
         }
         next = next.miss(missedIntervals);
-        books.positions[series][holder] = next;
+        slot.position = next;
         emit IGpuMarket.CaseSettled(series, holder, flags, missedIntervals);
     }
 
@@ -156,9 +162,10 @@ library Payout {
     function shorten(Books storage books, Wiring memory wiring, uint256 series, address holder, uint40 end)
         external
     {
-        Position position = books.positions[series][holder];
+        Slot storage slot = books.positions[series][holder];
+        Position position = slot.position;
         if (end >= position.end()) revert IGpuMarket.WindowCut(end, position.end());
-        books.positions[series][holder] = position.withEnd(end).mark(PositionLib.CUT);
+        slot.position = position.withEnd(end).mark(PositionLib.CUT);
         emit IGpuMarket.Shortened(series, holder, end);
         // The hour of the new end stays charged until the position closes.
         uint40 free = uint40(((uint256(end) + 1 hours - 1) / 1 hours) * 1 hours);
@@ -177,16 +184,19 @@ library Payout {
         for (uint256 i = 0; i < closings.length; ++i) {
             (uint256 series, address holder) = (closings[i].series, closings[i].holder);
             bytes4 refusal = _close(books, wiring, series, holder, payee);
+            if (refusal == 0) continue;
             reasons[i] = refusal;
-            if (refusal != 0) emit IGpuMarket.CloseSkipped(series, holder, refusal);
+            emit IGpuMarket.CloseSkipped(series, holder, refusal);
         }
+        credit(books, payee, wiring.parameters);
     }
 
     function _close(Books storage books, Wiring memory wiring, uint256 series, address holder, Payee memory payee)
         private
         returns (bytes4)
     {
-        Position position = books.positions[series][holder];
+        Slot storage slot = books.positions[series][holder];
+        Position position = slot.position;
         uint256 start = series.start();
         if (position.units() == 0) return IGpuMarket.NoPosition.selector;
         if (position.has(PositionLib.CASE)) return IGpuMarket.CaseOpen.selector;
@@ -197,9 +207,10 @@ library Payout {
             bool over = position.has(PositionLib.FINAL) || block.timestamp > position.end() + wiring.redeemGrace;
             if (!over) return IGpuMarket.CloseTooEarly.selector;
         }
-        lookUp(payee, series.terms(), wiring.registry, wiring.parameters);
+        lookUp(books, payee, series.terms(), wiring.registry);
         bool waived = lapsed || position.has(PositionLib.FAULT);
-        _end(books, wiring.registry, series, holder, Endings.ending(position, series, payee.terms, waived), payee);
+        slot.position = Position.wrap(0);
+        _end(books, wiring.registry, series, holder, position, waived, payee);
         return 0;
     }
 
@@ -208,15 +219,15 @@ library Payout {
         IProviderRegistry registry,
         uint256 series,
         address holder,
-        Endings.Ending memory ending,
+        Position position,
+        bool waived,
         Payee memory payee
     ) private {
-        Position position = books.positions[series][holder];
-        books.positions[series][holder] = Position.wrap(0);
-        address provider = payee.terms.provider;
+        Endings.Ending memory ending = Endings.ending(position, series, payee.terms, waived);
+        address provider = payee.terms.provider();
         uint256 back = ending.refund;
         if (ending.reservationFee != 0) {
-            books.credit(provider, ending.reservationFee);
+            payee.earned += ending.reservationFee;
             emit IGpuMarket.ReservationFeePaid(series, holder, provider, ending.reservationFee);
         }
         if (ending.credit != 0) {

@@ -51,7 +51,7 @@ library Recut {
         external
         returns (uint256 head, uint256 tail)
     {
-        Position position = books.positions[series][msg.sender];
+        Position position = books.positions[series][msg.sender].position;
         (uint256 start, uint256 end) = (series.start(), position.end());
         if (at % 1 hours != 0 || at <= start || at >= end) revert IGpuMarket.CutOutside(at, start, end);
         if (at < block.timestamp + freeze) revert IGpuMarket.CutTooSoon(at, block.timestamp + freeze);
@@ -65,7 +65,7 @@ library Recut {
             head = series;
             if (position.flags() & ~PositionLib.CUT != 0) revert IGpuMarket.PositionNotOpen(series, msg.sender);
             if (milli != position.milli()) revert IGpuMarket.MilliOutsideLimits(milli, position.milli(), position.milli());
-            books.positions[series][msg.sender] =
+            books.positions[series][msg.sender].position =
                 Position.wrap(Position.unwrap(position) - tailUnits).withEnd(at).mark(PositionLib.CUT);
             emit IERC1155.TransferSingle(msg.sender, msg.sender, address(0), series, tailUnits);
         }
@@ -99,7 +99,7 @@ library Recut {
     function _move(Books storage books, address from, address to, uint256 series, uint256 units, uint256 freeze)
         private
     {
-        Position source = books.positions[series][from];
+        Position source = books.positions[series][from].position;
         if (units > source.units()) {
             revert IERC1155Errors.ERC1155InsufficientBalance(from, source.units(), units, series);
         }
@@ -111,18 +111,18 @@ library Recut {
         uint256 stepGpuMs = series.step() * series.duration();
         if (gpuMs % stepGpuMs != 0) revert IGpuMarket.NotWholeSteps(gpuMs, stepGpuMs);
         uint256 milli = gpuMs / series.duration();
-        books.positions[series][from] = source.remove(units, milli);
+        books.positions[series][from].position = source.remove(units, milli);
         _add(books, to, series, units, milli);
     }
 
     /// @dev Burn `milli` over the whole window of an unstarted position of the caller.
     function _take(Books storage books, uint256 series, uint256 milli) private {
-        Position position = books.positions[series][msg.sender];
+        Position position = books.positions[series][msg.sender].position;
         _checkOpen(position, series, msg.sender);
         uint256 units = _units(milli, series.start(), series.start() + series.duration());
         if (milli > position.milli()) revert IGpuMarket.MilliOutsideLimits(milli, 0, position.milli());
         if (milli % series.step() != 0) revert IGpuMarket.MilliOffStep(milli, series.step());
-        books.positions[series][msg.sender] = position.remove(units, milli);
+        books.positions[series][msg.sender].position = position.remove(units, milli);
         emit IERC1155.TransferSingle(msg.sender, msg.sender, address(0), series, units);
     }
 
@@ -132,9 +132,9 @@ library Recut {
     }
 
     function _add(Books storage books, address to, uint256 series, uint256 units, uint256 milli) private {
-        Position target = books.positions[series][to];
+        Position target = books.positions[series][to].position;
         _checkOpen(target, series, to);
-        books.positions[series][to] = target.add(units, milli, series.start() + series.duration());
+        books.positions[series][to].position = target.add(units, milli, series.start() + series.duration());
     }
 
     function _checkOpen(Position position, uint256 series, address holder) private pure {

@@ -6,6 +6,11 @@ import {Wallets} from "./Wallets.sol";
 
 /// @title Who signed a digest
 library Signatures {
+    /// @notice The signer of 64 bytes (EIP-2098); zero as below.
+    function signer(bytes32 digest, bytes32 r, bytes32 vs) internal pure returns (address recovered) {
+        (recovered,,) = ECDSA.tryRecover(digest, r, vs);
+    }
+
     /// @notice The signer of 65 bytes (r, s, v) or of the 64 bytes of EIP-2098; zero where the signature is
     /// malformed, malleable (high s) or nobody's.
     function signer(bytes32 digest, bytes calldata signature) internal pure returns (address recovered) {

@@ -2,8 +2,8 @@
 pragma solidity 0.8.30;
 
 /// @title Units of the protocol and the only arithmetic done on money
-/// @dev The twin of `contracts/protocol/units.py`. No product here overflows 256 bits for any value that fits the
-/// signed structs.
+/// @dev The twin of `contracts/protocol/units.py`. Unchecked: every factor has at most 64 bits (units, GPU-ms,
+/// amounts) or 40 (ticks) or 16 (ten-thousandths), so no product comes near 256.
 library Units {
     /// Prices move by 0.001 payment token per GPU-hour.
     uint256 internal constant TICK = 1_000;
@@ -19,16 +19,22 @@ library Units {
 
     /// @notice Exact cost of units at ticks.
     function cost(uint256 units, uint256 ticks) internal pure returns (uint256) {
-        return units * ticks;
+        unchecked {
+            return units * ticks;
+        }
     }
 
     /// @notice What cumulative usage is worth, rounded down.
     function paymentDown(uint256 usedGpuMs, uint256 ticks) internal pure returns (uint256) {
-        return (usedGpuMs * ticks) / LOT;
+        unchecked {
+            return (usedGpuMs * ticks) / LOT;
+        }
     }
 
     /// @notice Ten-thousandths of an amount, rounded down.
     function shareDown(uint256 amount, uint256 bps) internal pure returns (uint256) {
-        return (amount * bps) / BPS;
+        unchecked {
+            return (amount * bps) / BPS;
+        }
     }
 }

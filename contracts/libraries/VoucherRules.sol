@@ -5,6 +5,7 @@ import {IGpuMarket} from "../interfaces/IGpuMarket.sol";
 import {Position, PositionLib} from "./Position.sol";
 
 /// @title What a position lets somebody claim as used or missed, signatures aside
+/// @dev Unchecked where the fields of a position (32 bits of milli, 40 of seconds) bound every product.
 library VoucherRules {
     using PositionLib for Position;
 
@@ -24,9 +25,11 @@ library VoucherRules {
         if (usedGpuMs < used || missed < position.missed()) return IGpuMarket.VoucherNotNewer.selector;
         // One that is final or reports an outage may repeat the usage: that is what it adds.
         if (usedGpuMs == used && missed == position.missed() && !isFinal) return IGpuMarket.VoucherNotNewer.selector;
-        uint256 milli = position.milli();
-        if (usedGpuMs + milli * interval * missed > elapsed(position, start)) {
-            return IGpuMarket.MoreThanElapsed.selector;
+        // No product of 32, 16 and 32 bits comes near 256; a usage beyond 64 bits fails here, not in the sum.
+        unchecked {
+            uint256 lost = position.milli() * interval * missed;
+            uint256 most = elapsed(position, start);
+            if (lost > most || usedGpuMs > most - lost) return IGpuMarket.MoreThanElapsed.selector;
         }
         return 0;
     }
@@ -35,12 +38,16 @@ library VoucherRules {
     function elapsed(Position position, uint256 start) internal view returns (uint256) {
         uint256 end = position.end();
         uint256 until = block.timestamp < end ? block.timestamp : end;
-        return until > start ? position.milli() * (until - start) : 0;
+        unchecked {
+            return until > start ? position.milli() * (until - start) : 0;
+        }
     }
 
     /// @notice GPU-ms of the whole window of a position.
     function sold(Position position, uint256 start) internal pure returns (uint256) {
         uint256 end = position.end();
-        return end > start ? position.milli() * (end - start) : 0;
+        unchecked {
+            return end > start ? position.milli() * (end - start) : 0;
+        }
     }
 }

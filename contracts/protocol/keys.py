@@ -90,12 +90,22 @@ def recover(digest_: bytes, signature: bytes) -> str:
         raise SignatureError("signature.s", "0 < s <= n/2 (low s)", hex(s))
     if r == 0:
         raise SignatureError("signature.r", "r > 0", hex(r))
-    compact = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([parity])
+    recoverable = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([parity])
     try:
-        key = PublicKey.from_signature_and_message(compact, digest_, hasher=None)
+        key = PublicKey.from_signature_and_message(recoverable, digest_, hasher=None)
     except Exception as error:  # coincurve raises a bare Exception for an unrecoverable point
         raise SignatureError("signature", "a point on the curve", "0x" + signature.hex()) from error
     return address_of(key)
+
+
+def compact(signature: bytes) -> bytes:
+    """The 64 bytes of EIP-2098, in which the chain takes signatures of vouchers; zeros for none."""
+    if not signature:
+        return bytes(64)
+    r, s, parity = _split(signature)
+    if s >= 1 << 255:
+        raise SignatureError("signature.s", "0 < s <= n/2 (low s)", hex(s))
+    return r.to_bytes(32, "big") + (s | parity << 255).to_bytes(32, "big")
 
 
 def require_signer(digest_: bytes, signature: bytes, signer: str, field: str) -> None:

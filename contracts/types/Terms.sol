@@ -21,18 +21,52 @@ struct Terms {
     uint32 arbiterSet;
 }
 
-/// @notice `Terms` with its provider and fee, as stored: what a fill reads comes first, what a redemption or a
-/// closing reads lies in the second slot.
+/// @notice What a redemption or a closing needs of terms, in one word.
+/// @dev Bits from the lowest: provider 160, fee 16, reservation fee 16, SLA credit 16 (all in ten-thousandths),
+/// receipt interval 16 (seconds), step 16.
+type PayTerms is uint256;
+
+using PayTermsLib for PayTerms global;
+
+library PayTermsLib {
+    /// @dev The registry has checked that an interval is 600 seconds at most.
+    function pack(address provider_, uint256 feeBps_, Terms calldata terms) internal pure returns (PayTerms) {
+        uint256 word = uint160(provider_) | (feeBps_ << 160) | (uint256(terms.reservationFeeBps) << 176);
+        word |= uint256(terms.slaCreditBps) << 192;
+        word |= uint256(uint16(terms.receiptInterval)) << 208;
+        return PayTerms.wrap(word | (uint256(terms.step) << 224));
+    }
+
+    function provider(PayTerms terms) internal pure returns (address) {
+        return address(uint160(PayTerms.unwrap(terms)));
+    }
+
+    function feeBps(PayTerms terms) internal pure returns (uint256) {
+        return uint16(PayTerms.unwrap(terms) >> 160);
+    }
+
+    function reservationFeeBps(PayTerms terms) internal pure returns (uint256) {
+        return uint16(PayTerms.unwrap(terms) >> 176);
+    }
+
+    function slaCreditBps(PayTerms terms) internal pure returns (uint256) {
+        return uint16(PayTerms.unwrap(terms) >> 192);
+    }
+
+    function receiptInterval(PayTerms terms) internal pure returns (uint256) {
+        return uint16(PayTerms.unwrap(terms) >> 208);
+    }
+
+    function step(PayTerms terms) internal pure returns (uint256) {
+        return uint16(PayTerms.unwrap(terms) >> 224);
+    }
+}
+
+/// @notice `Terms` with its provider and fee, as stored.
 struct RegisteredTerms {
     bytes32 deviceClass;
-    address provider;
-    uint16 feeBps;
-    uint16 step;
+    PayTerms pay;
     uint8 isolation;
-    uint16 reservationFeeBps;
-    uint16 slaCreditBps;
-    /// An interval of receipts is 600 seconds at most.
-    uint16 receiptInterval;
     bool interruptible;
     uint32 notice;
     uint16 unsignedIntervals;
@@ -41,23 +75,10 @@ struct RegisteredTerms {
 
 /// @notice What a fill needs of terms.
 struct SaleTerms {
-    address provider;
+    PayTerms pay;
     bytes32 deviceClass;
-    uint16 step;
     uint8 isolation;
-    uint16 feeBps;
-    uint16 reservationFeeBps;
-    uint16 slaCreditBps;
     bool interruptible;
     uint32 notice;
     uint32 arbiterSet;
-}
-
-/// @notice What a redemption or a closing needs of terms.
-struct PayTerms {
-    address provider;
-    uint16 feeBps;
-    uint16 reservationFeeBps;
-    uint16 slaCreditBps;
-    uint16 receiptInterval;
 }

@@ -11,6 +11,12 @@ struct Voucher {
     bytes32 receipt;
 }
 
+/// @notice A signature of 64 bytes (EIP-2098); zeros where there is none.
+struct CompactSignature {
+    bytes32 r;
+    bytes32 vs;
+}
+
 library VoucherLib {
     bytes32 internal constant TYPEHASH =
         keccak256(
@@ -18,7 +24,7 @@ library VoucherLib {
             "bytes32 receipt)"
         );
 
-    function hash(Voucher calldata voucher) internal pure returns (bytes32) {
+    function hash(Voucher memory voucher) internal pure returns (bytes32) {
         return keccak256(abi.encode(TYPEHASH, voucher));
     }
 }

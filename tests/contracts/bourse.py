@@ -14,7 +14,7 @@ from brownie import accounts, chain
 
 from contracts.protocol.eip712 import Domain, Struct, checksum, digest, members
 from contracts.protocol.hashing import keccak
-from contracts.protocol.keys import Signer
+from contracts.protocol.keys import Signer, compact
 from contracts.protocol.series import Series, device_class_hash, device_hash
 from contracts.protocol.typed_data import Ask, Attestation, Bid, Voucher
 from contracts.protocol.units import TICK
@@ -83,10 +83,10 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def compact(signature: bytes) -> bytes:
-    """The 64 bytes of EIP-2098."""
-    high = (signature[64] - 27) << 7
-    return signature[:32] + bytes([signature[32] | high]) + signature[33:64]
+def halves(signature: bytes) -> tuple[bytes, bytes]:
+    """A signature as `redeem` takes it: r and vs of EIP-2098, zeros for none."""
+    short = compact(signature)
+    return short[:32], short[32:]
 
 
 def malleable(signature: bytes) -> bytes:
@@ -270,7 +270,7 @@ class Bourse:
         """A voucher as calldata, signed by the holder (or `by`) and, if named, the agent."""
         holder = by or self.name_of(voucher.holder)
         agent_signature = self.sign(voucher, agent) if agent else b""
-        return (as_tuple(voucher), self.sign(voucher, holder), agent_signature)
+        return (as_tuple(voucher), halves(self.sign(voucher, holder)), halves(agent_signature))
 
     def redeem(self, *vouchers: tuple[Any, ...], by: str = "stranger") -> Outcome:
         return self.send("redeem", list(vouchers), by)
@@ -373,7 +373,16 @@ PEOPLE = ("provider", "rival", "buyer", "other", "stranger", "treasury")
 """They send transactions; the rest only sign."""
 MONEYED = ("provider", "buyer", "other", "treasury")
 """Whose accounts hold something in the ordinary tests."""
-SIGNERS = ("agent", "delegate", "auditor1", "auditor2", "auditor3", "arbiter1", "arbiter2", "arbiter3")
+SIGNERS = (
+    "agent",
+    "delegate",
+    "auditor1",
+    "auditor2",
+    "auditor3",
+    "arbiter1",
+    "arbiter2",
+    "arbiter3",
+)
 
 
 def address_of_creation(sender: str, nonce: int) -> str:

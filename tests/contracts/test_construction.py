@@ -36,15 +36,11 @@ def test_market__registry_of_another_market_arbitration_or_grace__refused(bourse
     options, times = {"from": accounts[1]}, Times().as_tuple()
     modules = (bourse.resale, bourse.arbitration, bourse.metadata)
     with pytest.raises(Exception, match="RegistryMismatch"):
-        GpuMarket.deploy(
-            bourse.token, bourse.registry, bourse.parameters, *modules, times, options
-        )
+        GpuMarket.deploy(bourse.token, bourse.registry, bourse.parameters, *modules, times, options)
 
 
 def test_registry__no_market_or_arbitration__refused(bourse: Bourse) -> None:
     options, times = {"from": accounts[1]}, Times().as_tuple()
     for market, arbitration in ((ZERO, bourse.arbitration), (bourse.market, ZERO)):
         with reverts("ZeroAddress"):
-            ProviderRegistry.deploy(
-                market, arbitration, bourse.parameters, times, True, options
-            )
+            ProviderRegistry.deploy(market, arbitration, bourse.parameters, times, True, options)

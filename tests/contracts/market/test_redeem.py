@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, Bourse, malleable, reason
+from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, Bourse, halves, reason
 from brownie import chain
 
 from contracts.protocol.eip712 import Domain
@@ -45,7 +45,6 @@ class TestPaid:
         assert dict(outcome.events["Redeemed"]) == {
             "series": series,
             "holder": bourse.address("buyer"),
-            "provider": bourse.address("provider"),
             "usedGpuMs": used,
             "payment": payment,
             "fee": fee,
@@ -140,21 +139,24 @@ class TestHolderSignature:
 
     def test_redeem__malleable_or_absent__refused(self, running: Any) -> None:
         bourse, series, _ = running
-        voucher, signature, _ = bourse.signed(bourse.voucher(series, 5))
-        # 64 bytes would be a compact signature, and a valid one half of the time.
-        for forged in (malleable(signature), b"", signature[:63]):
-            refused(bourse, series, (voucher, forged, b""), "BadSignature")
+        voucher, (r, vs), none = bourse.signed(bourse.voucher(series, 5))
+        order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+        # The other s of the same signature has no place in 255 bits, but for the parity's bit.
+        high = (order - (int.from_bytes(vs, "big") & (1 << 255) - 1)) & (1 << 255) - 1
+        other = (high | (vs[0] >> 7 ^ 1) << 255).to_bytes(32, "big")
+        for forged in ((r, other), none, (r, bytes(32)), (bytes(32), vs)):
+            refused(bourse, series, (voucher, forged, none), "BadSignature")
 
     def test_redeem__other_chain_or_contract__refused(self, running: Any) -> None:
         bourse, series, _ = running
         voucher = bourse.voucher(series, 5)
-        calldata, _, _ = bourse.signed(voucher)
+        calldata, _, none = bourse.signed(voucher)
         for domain in (
             Domain(chain.id + 1, bourse.market.address),
             Domain(chain.id, bourse.registry.address),
         ):
             signature = bourse.keys["buyer"].sign(voucher, domain)
-            refused(bourse, series, (calldata, signature, b""), "BadSignature")
+            refused(bourse, series, (calldata, halves(signature), none), "BadSignature")
 
     def test_redeem__delegate_set__counts_beside_the_holder(self, running: Any) -> None:
         bourse, series, _ = running
