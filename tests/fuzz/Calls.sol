@@ -40,13 +40,28 @@ enum F {
     SetFees,
     Pause,
     Unpause,
+    ClaimUsage,
+    Challenge,
+    ClaimNoShow,
+    Answer,
+    Decide,
+    Resolve,
+    Release,
+    Interrupt,
+    ProveReceipts,
+    ProveOverlap,
+    ProveCancelledBid,
+    ProveCancelledAsk,
+    ProveVerdicts,
+    ProveAttestations,
+    Resell,
     End
 }
 
 /// @title Calls, counted, and the rules that they broke
 abstract contract Calls is World {
     /// As many as `F` has before its end.
-    uint256 internal constant FUNCTIONS = 34;
+    uint256 internal constant FUNCTIONS = 49;
 
     uint256[FUNCTIONS] internal called;
     uint256[FUNCTIONS] internal succeeded;
@@ -125,7 +140,22 @@ abstract contract Calls is World {
             "setRoleBond",
             "setFees",
             "pause",
-            "unpause"
+            "unpause",
+            "claimUsage",
+            "challenge",
+            "claimNoShow",
+            "answer",
+            "decide",
+            "resolve",
+            "release",
+            "interrupt",
+            "proveReceipts",
+            "proveOverlap",
+            "proveCancelledBid",
+            "proveCancelledAsk",
+            "proveVerdicts",
+            "proveAttestations",
+            "Resale.fill"
         ];
     }
 }

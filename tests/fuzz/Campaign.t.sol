@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IArbitration} from "../../contracts/interfaces/IArbitration.sol";
 import {IGpuMarket} from "../../contracts/interfaces/IGpuMarket.sol";
 import {IProviderRegistry} from "../../contracts/interfaces/IProviderRegistry.sol";
 import {Terms} from "../../contracts/types/Terms.sol";
 import {Timing} from "../../contracts/types/Timing.sol";
 import {F} from "./Calls.sol";
 import {Held} from "./World.sol";
-import {Id} from "./Typed.sol";
-import {ParameterActions} from "./ParameterActions.sol";
+import {Id, Typed} from "./Typed.sol";
 import {Probes} from "./Probes.sol";
+import {ResaleActions} from "./ResaleActions.sol";
 import {Rules} from "./Rules.sol";
 import {vm} from "./Vm.sol";
 
 /// @title Random life of one bourse: many calls, every rule after each, and everybody out at the end
-contract Campaign is ParameterActions {
+contract Campaign is ResaleActions {
     uint256 private constant BIRTH = 1_900_000_000;
 
     Rules private _rules;
@@ -26,6 +27,8 @@ contract Campaign is ParameterActions {
         vm.warp(BIRTH);
         _deploy(Timing(60, 10 minutes, 2 hours, 1 hours, 1 hours, 2 hours));
         _rules = new Rules(market);
+        (court, courtDomain) = (IArbitration(arbitration), Typed.domain("GPU Bourse", arbitration));
+        _stake(operator, 100 * USD);
         _now = BIRTH;
         _plant(1);
         for (uint256 i = 0; i < providers.length; ++i) _open(providers[i]);
@@ -80,7 +83,7 @@ contract Campaign is ParameterActions {
             violation = string.concat("the campaign itself stopped: ", vm.toString(result));
             return;
         }
-        assembly {
+        assembly ("memory-safe") {
             mstore(add(result, 4), sub(mload(result), 4))
             result := add(result, 4)
         }
@@ -165,7 +168,8 @@ contract Campaign is ParameterActions {
         if (f <= F.ReleaseBond) _callAccount(f);
         else if (f <= F.SetApprovalForAll) _callPosition(f);
         else if (f <= F.RemoveDevice) _callRegistry(f);
-        else _callParameters(f);
+        else if (f <= F.Unpause) _callParameters(f);
+        else _callCourt(f);
     }
 
     function _callAccount(F f) private {
@@ -214,6 +218,24 @@ contract Campaign is ParameterActions {
         else _unpause();
     }
 
+    function _callCourt(F f) private {
+        if (f == F.ClaimUsage) _claimUsage();
+        else if (f == F.Challenge) _challenge();
+        else if (f == F.ClaimNoShow) _claimNoShow();
+        else if (f == F.Answer) _answer();
+        else if (f == F.Decide) _decide();
+        else if (f == F.Resolve) _resolve();
+        else if (f == F.Release) _release();
+        else if (f == F.Interrupt) _interrupt();
+        else if (f == F.ProveReceipts) _proveReceipts();
+        else if (f == F.ProveOverlap) _proveOverlap();
+        else if (f == F.ProveCancelledBid) _proveCancelled(false);
+        else if (f == F.ProveCancelledAsk) _proveCancelled(true);
+        else if (f == F.ProveVerdicts) _proveVerdicts();
+        else if (f == F.ProveAttestations) _proveAttestations();
+        else _resell();
+    }
+
     // ------------------------------------------------------------------ the end
 
     /// @notice Rule 6: with everybody else silent, a stranger closes all leases and all money leaves, 6 days after
@@ -231,6 +253,7 @@ contract Campaign is ParameterActions {
         _pass(last + 6 days + 1 - block.timestamp);
         while (positions.length != 0) {
             Held memory held = positions[positions.length - 1];
+            if (_position(held).flags & CASE != 0) court.resolve(held.series, held.holder);
             _require(_sendClosing(held, stranger), "6: a stranger cannot close");
             _track(held.series, held.holder);
         }

@@ -7,7 +7,7 @@ import {Ask} from "../../contracts/types/Ask.sol";
 import {Bid} from "../../contracts/types/Bid.sol";
 import {Terms} from "../../contracts/types/Terms.sol";
 import {F} from "./Calls.sol";
-import {Attempt, Filled, OrderTwin} from "./OrderTwin.sol";
+import {Attempt, OrderTwin} from "./OrderTwin.sol";
 import {Typed} from "./Typed.sol";
 import {vm} from "./Vm.sol";
 
@@ -15,7 +15,6 @@ import {vm} from "./Vm.sol";
 abstract contract FillActions is OrderTwin {
     /// Orders that may be filled again.
     Attempt[] private _known;
-    mapping(address account => uint256 nonce) private _nextNonce;
 
     function _fill() internal {
         Attempt memory a = _known.length != 0 && _chance(25) ? _again() : _fresh();
@@ -32,33 +31,29 @@ abstract contract FillActions is OrderTwin {
             _count(F.Fill, done);
         }
         _agree(F.Fill, allowed, done);
-        if (done) _remember(a, askDigest, bidDigest, before);
+        if (done) _keep(a, askDigest, bidDigest, before);
         else _require(_balance(a.bid.buyer) == before, "2: a refused fill took money");
     }
 
-    function _remember(Attempt memory a, bytes32 askDigest, bytes32 bidDigest, uint256 before) private {
+    function _keep(Attempt memory a, bytes32 askDigest, bytes32 bidDigest, uint256 before) private {
         _require(before - _balance(a.bid.buyer) == _cost(a), "1: a fill took another sum than its cost");
-        _add(filledOf[askDigest], a);
-        _add(filledOf[bidDigest], a);
-        Filled memory ofBid = filledOf[bidDigest];
-        uint256 rest = a.bid.maxFills > 1 ? a.bid.milli - ofBid.milli : 0;
-        bool finished = a.bid.maxFills <= 1 || ofBid.fills >= a.bid.maxFills || rest == 0 || rest < a.bid.minMilli;
-        if (finished) _spend(a.bid.buyer, a.bid.nonce);
-        _require(market.isNonceOpen(a.bid.buyer, a.bid.nonce) == !finished, "2: nonce of a bid");
+        _noteFilled(a, askDigest, bidDigest);
         _track(_seriesOf(a), a.bid.buyer);
         _require(placeOf[_seriesOf(a)][a.bid.buyer] != 0, "1: no position after a fill");
         if (_known.length < 8) _known.push(a);
         else if (_chance(30)) _known[_below(8)] = a;
     }
 
-    function _add(Filled storage filled, Attempt memory a) private {
-        filled.gpuMs += uint256(a.milli) * a.duration;
-        filled.milli += a.milli;
-        filled.fills += 1;
-        filled.cost += _cost(a);
+    /// @notice A filled pair whose orders name the operator.
+    function _knownByFiller() internal returns (bool, Attempt memory) {
+        for (uint256 i = 0; i < 6 && _known.length != 0; ++i) {
+            Attempt memory a = _known[_below(_known.length)];
+            if (a.ask.filler == operator && a.bid.filler == operator) return (true, a);
+        }
+        return (false, _fresh());
     }
 
-    function _groups(Attempt memory a) private returns (IGpuMarket.AskGroup[] memory groups) {
+    function _groups(Attempt memory a) internal returns (IGpuMarket.AskGroup[] memory groups) {
         groups = new IGpuMarket.AskGroup[](1);
         groups[0].ask = a.ask;
         groups[0].signature =
@@ -83,6 +78,7 @@ abstract contract FillActions is OrderTwin {
     function _fresh() private returns (Attempt memory a) {
         uint64 number = sold[_below(sold.length)];
         Terms memory terms = termsOf[number];
+        if (_chance(90)) _raiseBond(providerOf[number]);
         a.caller = stranger;
         (a.askSigned, a.bidSigned) = (true, true);
         a.start = uint40(_chance(20) ? block.timestamp - _below(61) : _hourAhead());
@@ -98,11 +94,17 @@ abstract contract FillActions is OrderTwin {
         if (_chance(20)) _nameFiller(a);
     }
 
+    /// @dev Slashes and new minimums would end the market otherwise.
+    function _raiseBond(address provider) private {
+        IProviderRegistry.Bond memory bond = registry.bondOf(provider);
+        if (bond.bonded < bond.required) _payInAndBond(provider, bond.required - bond.bonded + USD);
+    }
+
     function _hourAhead() private returns (uint256) {
         return (block.timestamp / 1 hours + _between(1, 30)) * 1 hours;
     }
 
-    function _askFor(Attempt memory a, uint64 number) private returns (Ask memory ask) {
+    function _askFor(Attempt memory a, uint64 number) internal returns (Ask memory ask) {
         ask.seller = providerOf[number];
         ask.terms = number;
         ask.pricePerGpuHour = a.price;
@@ -115,7 +117,7 @@ abstract contract FillActions is OrderTwin {
         if (_chance(20)) (ask.minDuration, ask.maxDuration) = (a.duration, a.duration);
     }
 
-    function _bidFor(Attempt memory a, Terms memory terms) private returns (Bid memory bid) {
+    function _bidFor(Attempt memory a, Terms memory terms) internal returns (Bid memory bid) {
         bid.buyer = _one(buyers);
         bid.deviceClasses = terms.deviceClass;
         (bid.milli, bid.minMilli) = (a.milli, a.milli);
@@ -144,7 +146,7 @@ abstract contract FillActions is OrderTwin {
         a.ask.deadline = a.bid.deadline = uint40(block.timestamp + 12 hours);
     }
 
-    function _nonce(address account) private returns (uint64 nonce) {
+    function _nonce(address account) internal returns (uint64 nonce) {
         uint256 first = firstNonce[account][epochs[account]];
         nonce = uint64(first + _below(120));
         for (uint256 i = 0; i < 130 && !_isOpen(account, nonce); ++i) ++nonce;
@@ -153,7 +155,7 @@ abstract contract FillActions is OrderTwin {
 
     // ------------------------------------------------------------------ one field changed
 
-    function _change(Attempt memory a) private {
+    function _change(Attempt memory a) internal {
         uint256 which = _below(40);
         if (which < 12) _changeTimes(a, which);
         else if (which < 26) _changeBid(a, which - 12);

@@ -15,6 +15,7 @@ struct Filled {
     uint256 milli;
     uint256 fills;
     uint256 cost;
+    uint256 at;
 }
 
 /// @notice One attempt to fill.
@@ -52,10 +53,33 @@ abstract contract OrderTwin is Calls {
     }
 
     function _allowed(Attempt memory a, bytes32 askDigest, bytes32 bidDigest) internal view returns (bool) {
+        Terms memory terms = termsOf[a.ask.terms];
+        return _bothTimely(a) && _seller(a) && _priceInside(a) && _termsAccepted(a, terms, terms.deviceClass)
+            && _insideWindows(a) && _startsInTime(a) && _amountInside(a, terms.step)
+            && _restInside(a, askDigest, bidDigest) && _buyerAble(a) && _series(a) && _capacity(a);
+    }
+
+    function _noteFilled(Attempt memory a, bytes32 askDigest, bytes32 bidDigest) internal {
+        _add(filledOf[askDigest], a);
+        _add(filledOf[bidDigest], a);
+        Filled memory ofBid = filledOf[bidDigest];
+        uint256 rest = a.bid.maxFills > 1 ? a.bid.milli - ofBid.milli : 0;
+        bool finished = a.bid.maxFills <= 1 || ofBid.fills >= a.bid.maxFills || rest == 0 || rest < a.bid.minMilli;
+        if (finished) _spend(a.bid.buyer, a.bid.nonce);
+        _require(market.isNonceOpen(a.bid.buyer, a.bid.nonce) == !finished, "2: nonce of a bid");
+    }
+
+    function _add(Filled storage filled, Attempt memory a) private {
+        filled.gpuMs += uint256(a.milli) * a.duration;
+        filled.milli += a.milli;
+        filled.fills += 1;
+        filled.cost += _cost(a);
+        filled.at = block.timestamp;
+    }
+
+    function _bothTimely(Attempt memory a) internal view returns (bool) {
         return _timely(a.ask.validFrom, a.ask.deadline, a.ask.filler, a.caller)
-            && _timely(a.bid.validFrom, a.bid.deadline, a.bid.filler, a.caller) && _seller(a) && _priceInside(a)
-            && _kindAccepted(a) && _windowInside(a) && _amountInside(a) && _restInside(a, askDigest, bidDigest)
-            && _buyer(a) && _series(a) && _capacity(a);
+            && _timely(a.bid.validFrom, a.bid.deadline, a.bid.filler, a.caller);
     }
 
     function _timely(uint256 from, uint256 to, address filler, address caller) private view returns (bool) {
@@ -70,16 +94,15 @@ abstract contract OrderTwin is Calls {
         return a.ask.epoch == epochs[a.ask.seller] && _isOpen(a.ask.seller, a.ask.nonce);
     }
 
-    function _priceInside(Attempt memory a) private pure returns (bool) {
+    function _priceInside(Attempt memory a) internal pure returns (bool) {
         if (a.price == 0 || a.price % 1_000 != 0 || a.price / 1_000 >= 2 ** 40) return false;
         bool chosen = a.ask.filler != address(0) && a.ask.filler == a.bid.filler;
         if (chosen ? a.price < a.ask.pricePerGpuHour : a.price != a.ask.pricePerGpuHour) return false;
         return a.price <= a.bid.maxPricePerGpuHour;
     }
 
-    function _kindAccepted(Attempt memory a) private view returns (bool) {
-        Terms memory terms = termsOf[a.ask.terms];
-        bytes32 root = a.proven ? _pair(terms.deviceClass, a.otherClass) : terms.deviceClass;
+    function _termsAccepted(Attempt memory a, Terms memory terms, bytes32 deviceClass) internal pure returns (bool) {
+        bytes32 root = a.proven ? _pair(deviceClass, a.otherClass) : deviceClass;
         if (root != a.bid.deviceClasses) return false;
         if (terms.isolation < a.bid.minIsolation) return false;
         if (terms.reservationFeeBps > a.bid.maxReservationFeeBps) return false;
@@ -92,24 +115,27 @@ abstract contract OrderTwin is Calls {
         return a < b ? keccak256(abi.encodePacked(a, b)) : keccak256(abi.encodePacked(b, a));
     }
 
-    function _windowInside(Attempt memory a) private view returns (bool) {
+    function _insideWindows(Attempt memory a) internal pure returns (bool) {
         if (a.duration < a.bid.minDuration || a.duration > a.bid.maxDuration) return false;
         if (a.duration < a.ask.minDuration || a.duration > 168 hours) return false;
         if (a.ask.maxDuration != 0 && a.duration > a.ask.maxDuration) return false;
         uint256 end = uint256(a.start) + a.duration;
         if (a.start < a.bid.windowStart || end > a.bid.windowEnd) return false;
-        if (a.start < a.ask.windowStart || end > a.ask.windowEnd) return false;
+        return a.start >= a.ask.windowStart && end <= a.ask.windowEnd;
+    }
+
+    function _startsInTime(Attempt memory a) private view returns (bool) {
         return uint256(a.start) + timing.startGrace >= block.timestamp && a.start <= block.timestamp + 90 days;
     }
 
-    function _amountInside(Attempt memory a) private view returns (bool) {
+    function _amountInside(Attempt memory a, uint256 step) internal pure returns (bool) {
         if (a.milli < a.bid.minMilli || a.milli > a.bid.milli || a.milli < a.ask.minMilli) return false;
         if (a.ask.maxMilli != 0 && a.milli > a.ask.maxMilli) return false;
         uint256 gpuMs = uint256(a.milli) * a.duration;
-        return a.milli % termsOf[a.ask.terms].step == 0 && gpuMs != 0 && gpuMs % 3_600 == 0;
+        return a.milli % step == 0 && gpuMs != 0 && gpuMs % 3_600 == 0;
     }
 
-    function _restInside(Attempt memory a, bytes32 askDigest, bytes32 bidDigest) private view returns (bool) {
+    function _restInside(Attempt memory a, bytes32 askDigest, bytes32 bidDigest) internal view returns (bool) {
         Filled memory ofAsk = filledOf[askDigest];
         uint256 gpuMs = uint256(a.milli) * a.duration;
         if (a.ask.maxFills != 0 && ofAsk.fills >= a.ask.maxFills) return false;
@@ -124,7 +150,7 @@ abstract contract OrderTwin is Calls {
         return (uint256(a.milli) * a.duration / 3_600) * (a.price / 1_000);
     }
 
-    function _buyer(Attempt memory a) private view returns (bool) {
+    function _buyerAble(Attempt memory a) internal view returns (bool) {
         if (a.bid.buyer == address(0) || !a.bidSigned) return false;
         if (a.bid.epoch != epochs[a.bid.buyer] || !_isOpen(a.bid.buyer, a.bid.nonce)) return false;
         return _cost(a) <= _balance(a.bid.buyer);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Acknowledgement} from "../../contracts/types/Acknowledgement.sol";
 import {Ask} from "../../contracts/types/Ask.sol";
 import {Attestation} from "../../contracts/types/Attestation.sol";
 import {Bid} from "../../contracts/types/Bid.sol";
+import {Receipt} from "../../contracts/types/Receipt.sol";
 import {UsageGroup} from "../../contracts/types/UsageGroup.sol";
+import {Verdict} from "../../contracts/types/Verdict.sol";
 import {Voucher} from "../../contracts/types/Voucher.sol";
 
 /// @title Digests and ids as the specification states them, written a second time
@@ -37,6 +40,15 @@ library Typed {
         "Attestation(address provider,bytes32 device,bytes32 parent,bytes32 deviceClass,uint16 laneMilli,uint40 expiry,"
         "bytes32 evidence,bool simulated)"
     );
+    bytes32 private constant VERDICT =
+        keccak256("Verdict(uint256 series,address holder,uint32 number,uint8 outcome,bytes32 evidence)");
+    bytes32 private constant ACKNOWLEDGEMENT =
+        keccak256("Acknowledgement(bytes32 order,uint8 action,uint64 sequence,uint40 at)");
+    bytes32 private constant RECEIPT = keccak256(
+        "Receipt(uint256 series,address holder,uint32 sequence,uint40 intervalStart,uint40 intervalEnd,uint64 usedGpuMs,"
+        "bytes32 samplesRoot,bytes32 previous,bytes32[] devices,uint32 missedIntervals,uint64 tokens,"
+        "uint64 energyMillijoules,bool energyMeasured,bool isFinal,bool simulated)"
+    );
     bytes32 private constant PERMIT =
         keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
 
@@ -67,6 +79,25 @@ library Typed {
     function hash(UsageGroup memory group) internal pure returns (bytes32) {
         bytes32 items = keccak256(abi.encodePacked(group.items));
         return keccak256(abi.encode(USAGE_GROUP, group.holder, group.terms, group.step, items));
+    }
+
+    function hash(Verdict memory verdict) internal pure returns (bytes32) {
+        return keccak256(abi.encode(VERDICT, verdict));
+    }
+
+    function hash(Acknowledgement memory word) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ACKNOWLEDGEMENT, word));
+    }
+
+    function hash(Receipt memory r) internal pure returns (bytes32) {
+        bytes32 devices = keccak256(abi.encodePacked(r.devices));
+        bytes memory head = abi.encode(
+            RECEIPT, r.series, r.holder, r.sequence, r.intervalStart, r.intervalEnd, r.usedGpuMs, r.samplesRoot
+        );
+        bytes memory tail = abi.encode(
+            r.previous, devices, r.missedIntervals, r.tokens, r.energyMillijoules, r.energyMeasured, r.isFinal
+        );
+        return keccak256(bytes.concat(head, tail, abi.encode(r.simulated)));
     }
 
     function permit(address owner, address spender, uint256 value, uint256 nonce, uint256 deadline)

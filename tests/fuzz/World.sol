@@ -118,6 +118,12 @@ abstract contract World {
         market.deposit(amount);
     }
 
+    function _payInAndBond(address who, uint256 amount) internal {
+        _payIn(who, amount);
+        vm.prank(who);
+        market.bond(uint64(amount));
+    }
+
     // ------------------------------------------------------------------ positions
 
     function _track(uint256 series, address holder) internal {
@@ -216,7 +222,7 @@ abstract contract World {
 
     function _create(string memory artefact, bytes memory arguments) internal returns (address at) {
         bytes memory code = bytes.concat(vm.getCode(artefact), arguments);
-        assembly {
+        assembly ("memory-safe") {
             at := create(0, add(code, 32), mload(code))
         }
         require(at != address(0), artefact);

@@ -87,7 +87,7 @@ def _with_probes(source: Source, branches: list[Branch]) -> str:
         text = " ".join(source.code(condition).split())
         branches.append(Branch(source.path, source.line(start), source.function_at(start), text))
         # At one place the outer bracket opens first and closes last.
-        inserts.append((start, -end, f"seen({number}, "))
+        inserts.append((start, -end, f"probed({number}, "))
         inserts.append((end, -start, ")"))
     if not inserts:
         return source.text.decode()
@@ -97,7 +97,7 @@ def _with_probes(source: Source, branches: list[Branch]) -> str:
     up = "/".join([".."] * (len(source.path.parts) - 2)) or "."
     pragma = b"pragma solidity 0.8.30;\n"
     return text.replace(
-        pragma, pragma + f'import {{seen}} from "{up}/Probe.sol";\n'.encode(), 1
+        pragma, pragma + f'import {{probed}} from "{up}/Probe.sol";\n'.encode(), 1
     ).decode()
 
 

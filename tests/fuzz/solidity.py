@@ -42,11 +42,11 @@ class Source:
     def functions(self) -> list[tuple[int, int, str]]:
         """Where each function or modifier lies, and its name."""
         kinds = ("FunctionDefinition", "ModifierDefinition")
-        found = []
-        for node in walk(self.tree):
-            if node.get("nodeType") in kinds and node.get("body"):
-                found.append((*self.span(node), node.get("name") or node.get("kind", "")))
-        return found
+        return [
+            (*self.span(node), node.get("name") or node.get("kind", ""))
+            for node in walk(self.tree)
+            if node["nodeType"] in kinds and node.get("body")
+        ]
 
     def function_at(self, at: int) -> str:
         return next((name for start, end, name in self.functions if start <= at < end), "")
