@@ -6,13 +6,16 @@ from random import Random
 from typing import Any
 
 import pytest
-from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, Bourse, Fill
+from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, Bourse, Fill, as_tuple
 from brownie import chain
+from counting import FAULT, FINAL, accounted, acting
+from leases import on_terms
 
 from contracts.protocol.series import Series
-from contracts.protocol.units import cost, payment_down
+from contracts.protocol.typed_data import UsageGroup
+from contracts.protocol.units import payment_down
 
-STEPS = 40
+STEPS = 60
 HOLDERS = ("buyer", "other", "rival")
 
 
@@ -21,14 +24,16 @@ class Run:
 
     def __init__(self, bourse: Bourse, seed: int) -> None:
         self.bourse, self.random = bourse, Random(seed)
+        self.promising = on_terms(bourse, reservation_fee_bps=1_234, sla_credit_bps=5_678)
         self.positions: set[tuple[int, str]] = set()
         self.donated = 0
         self.done: list[str] = []
 
     def step(self) -> None:
         moves = (
-            *(self.fill,) * 4, *(self.redeem,) * 5, *(self.close,) * 3, *(self.transfer,) * 3,
-            *(self.wait,) * 3, self.deposit, self.withdraw, self.bond, self.unbond, self.donate,
+            *(self.fill,) * 4, *(self.redeem,) * 5, *(self.group,) * 2, *(self.close,) * 3,
+            *(self.transfer,) * 3, *(self.wait,) * 3, self.deposit, self.withdraw, self.bond,
+            self.unbond, self.slash, self.settle, self.donate,
         )  # fmt: skip
         move = self.random.choice(moves)
         if move():
@@ -43,9 +48,10 @@ class Run:
             "milli": self.random.choice((1000, 1000, 1000, 2000, 2000, 1500)),
             "price": self.random.choice((PRICE, PRICE, PRICE + 1000)),
         }
-        bourse = self.bourse
+        bourse = self.random.choice((self.bourse, self.promising))
         life = {"filler": bourse.address("stranger")}
-        outcome = bourse.fill(bourse.ask(**life), Fill(bourse.bid(buyer, **life), **shape))
+        bid = bourse.bid(buyer, max_reservation_fee_bps=5_000, **life)
+        outcome = bourse.fill(bourse.ask(**life), Fill(bid, **shape))
         if outcome.reasons[0][0] != OK:
             return False
         self.positions.add((bourse.series(**shape), buyer))
@@ -67,8 +73,48 @@ class Run:
         elapsed = max(0, chain.time() - Series.from_id(series).start)
         total = used + self.random.randrange(milli * min(elapsed, HOUR) + 2)
         final = self.random.random() < 0.3
-        voucher = self.bourse.voucher(series, total, holder, is_final=final)
+        missed = int(position[5]) + self.random.choice((0, 0, 0, 1, 5))
+        voucher = self.bourse.voucher(
+            series, total, holder, is_final=final, missed_intervals=missed
+        )
         return self.bourse.redeem(self.bourse.signed(voucher, agent="agent")).reasons[0] == OK
+
+    def group(self) -> bool:
+        """Of all that one holder has on the same terms; most items fail."""
+        chosen = self.some_position()
+        if chosen is None:
+            return False
+        series, holder = chosen
+        address, parts = self.bourse.address(holder), Series.from_id(series)
+        items = []
+        for other, owner in sorted(self.positions):
+            if owner == holder and Series.from_id(other).terms == parts.terms:
+                before = self.bourse.market.positionOf(other, address)[2]
+                used = int(before) + self.random.randrange(10**6)
+                items.append((other & ((1 << 104) - 1)) | used << 104)
+        group = UsageGroup(address, parts.terms, parts.step, tuple(items))
+        signature = self.bourse.keys[holder].sign(group, self.bourse.market_domain)
+        calldata = (as_tuple(group), signature, self.bourse.sends("stranger"))
+        return "RedeemedGroup" in self.bourse.market.redeemGroup(*calldata).events
+
+    def settle(self) -> bool:
+        """The end of a case, as the arbitration may find it."""
+        chosen = self.some_position()
+        if chosen is None or self.random.random() < 0.5:
+            return False
+        series, holder = chosen
+        flags = self.random.choice((0, FINAL | FAULT))
+        found = (self.random.randrange(2**23), self.random.randrange(9), flags)
+        by = acting(self.bourse.arbitration)
+        self.bourse.market.settleCase(series, self.bourse.address(holder), *found, by)
+        return True
+
+    def slash(self) -> bool:
+        provider, victim = self.bourse.address("provider"), self.bourse.address("other")
+        amounts = (self.random.randrange(USD), victim, self.random.randrange(USD))
+        by = acting(self.bourse.arbitration)
+        self.bourse.registry.slash(provider, *amounts, b"\1" * 32, by)
+        return True
 
     def close(self) -> bool:
         chosen = self.some_position()
@@ -135,19 +181,9 @@ class Run:
         return True
 
     def check(self) -> None:
-        market, registry = self.bourse.market, self.bourse.registry
-        balances = sum(
-            self.bourse.balance(name) for name in (*HOLDERS, "provider", "treasury", "stranger")
-        )
-        escrow = sum(self.escrowed(series, holder) for series, holder in self.positions)
-        bonded, unbonding, _, _, _ = registry.bondOf(self.bourse.address("provider"))
-        assert market.totalHeld() == balances + escrow + bonded + unbonding
+        market = self.bourse.market
+        assert market.totalHeld() == accounted(self.bourse, *sorted(self.positions))
         assert self.bourse.token.balanceOf(market) == market.totalHeld() + self.donated
-
-    def escrowed(self, series: int, holder: str) -> int:
-        position = self.bourse.market.positionOf(series, self.bourse.address(holder))
-        units, used, ticks = int(position[0]), int(position[2]), Series.from_id(series).ticks
-        return cost(units, ticks) - payment_down(used, ticks)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
