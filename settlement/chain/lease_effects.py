@@ -67,7 +67,7 @@ def undo_redeemed(session: Session, seen: Seen[Redeemed]) -> None:
     event = seen.event
     provider = provider_of(session, event.series)
     usage = Usage(event.series, event.holder, provider, event.used_gpu_ms, event.payment, event.fee)
-    _unpay(session, seen, usage)
+    _unpay(session, usage, _used_before(session, seen, usage))
 
 
 def redeemed_group(session: Session, seen: Seen[RedeemedGroup]) -> None:
@@ -83,12 +83,14 @@ def redeemed_group(session: Session, seen: Seen[RedeemedGroup]) -> None:
 
 def undo_redeemed_group(session: Session, seen: Seen[RedeemedGroup]) -> None:
     """The payments are off the chain."""
-    for usage in reversed(_usages(session, seen.event)):
+    usages = _usages(session, seen.event)
+    for place, usage in reversed([*enumerate(usages)]):
         ticks = Series.from_id(usage.series).ticks
-        before = payment_down(_used_before(session, seen, usage), ticks)
-        payment = payment_down(usage.used_gpu_ms, ticks) - before
+        same = [other.used_gpu_ms for other in usages[:place] if other.series == usage.series]
+        before = same[-1] if same else _used_before(session, seen, usage)
+        payment = payment_down(usage.used_gpu_ms, ticks) - payment_down(before, ticks)
         fee = share_down(payment, terms_of(session, usage.series).fee_bps)
-        _unpay(session, seen, replace(usage, payment=payment, fee=fee))
+        _unpay(session, replace(usage, payment=payment, fee=fee), before)
 
 
 def redeem_skipped(session: Session, seen: Seen[RedeemSkipped]) -> None:
@@ -174,10 +176,10 @@ def _pay(
     return lease
 
 
-def _unpay(session: Session, seen: Seen[Event], usage: Usage) -> None:
+def _unpay(session: Session, usage: Usage, before: int) -> None:
     lease = lock_lease_of_position(session, usage.series, usage.holder)
     if lease is not None:
-        lease.used_gpu_ms = _used_before(session, seen, usage)
+        lease.used_gpu_ms = before
         lease.paid -= usage.payment
         lease.fee -= usage.fee
         lease.redeem_transaction = None

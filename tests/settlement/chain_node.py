@@ -23,8 +23,12 @@ PROJECT = Path(__file__).parents[2]
 ARTEFACTS = PROJECT / "contracts" / "build" / "contracts"
 CLI = PROJECT / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
 START_GRACE, FREEZE, REDEEM_GRACE = 8, 5, 2
-TIMES = Times(START_GRACE, FREEZE, REDEEM_GRACE, challenge=2, response=2, verdict=2)
+STAGE_S = 40
+TIMES = Times(
+    START_GRACE, FREEZE, REDEEM_GRACE, challenge=STAGE_S, response=STAGE_S, verdict=STAGE_S
+)
 FEE_BPS = 100
+DISPUTE_FEE = 1_001
 ETHER = 10**18
 
 
@@ -92,7 +96,9 @@ def start(folder: Path, block_time_s: int = 0) -> Node:
     return Node(server.ref, url, connect(url))
 
 
-def deploy(node: Node, treasury: str, auditors: tuple[str, ...]) -> Deployment:
+def deploy(
+    node: Node, treasury: str, auditors: tuple[str, ...], arbiters: tuple[str, ...] = ()
+) -> Deployment:
     """Deploy everything as the deploy script does."""
     deployer = Signer.generate()
     node.fund(deployer.address)
@@ -102,6 +108,9 @@ def deploy(node: Node, treasury: str, auditors: tuple[str, ...]) -> Deployment:
         treasury=treasury,
         auditors=auditors,
         auditor_threshold=2,
+        arbiters=arbiters,
+        arbiter_threshold=len(arbiters),
+        dispute_fee=DISPUTE_FEE,
         fee_bps=FEE_BPS,
         times=TIMES,
         allow_simulated=True,

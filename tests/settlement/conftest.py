@@ -25,6 +25,7 @@ from tests.settlement.chain_node import PROJECT, Node
 from tests.settlement.world import World
 
 _numbers = count(1)
+NAMED = ("treasury", "auditor-1", "auditor-2", "arbiter-1", "arbiter-2", "operator")
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def keys() -> dict[str, Signer]:
     """Keys of those who are named in the deployment."""
-    return {name: Signer.generate() for name in ("treasury", "auditor-1", "auditor-2", "operator")}
+    return {name: Signer.generate() for name in NAMED}
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +84,8 @@ def node(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Signer]) -> I
 def deployed(node: Node, keys: dict[str, Signer]) -> Deployment:
     """The contracts, once."""
     auditors = (keys["auditor-1"].address, keys["auditor-2"].address)
-    return chain_node.deploy(node, keys["treasury"].address, auditors)
+    arbiters = (keys["arbiter-1"].address, keys["arbiter-2"].address)
+    return chain_node.deploy(node, keys["treasury"].address, auditors, arbiters)
 
 
 @pytest.fixture
@@ -119,7 +121,8 @@ def world(
     context = settlement_context.build(settings)
     watcher = Watcher(context.chain, context.deployment, settings.confirmations)
     auditors = (keys["auditor-1"], keys["auditor-2"])
-    yield World(node, context, watcher, auditors, keys["treasury"])
+    arbiters = (keys["arbiter-1"], keys["arbiter-2"])
+    yield World(node, context, watcher, auditors, arbiters, keys["treasury"])
     context.engine.dispose()
 
 

@@ -54,6 +54,7 @@ class World:
     context: Context
     watcher: Watcher
     auditors: tuple[Signer, ...]
+    arbiters: tuple[Signer, ...]
     treasury: Signer
     owner: Signer = field(default_factory=Signer.generate)
     agent: Signer = field(default_factory=Signer.generate)

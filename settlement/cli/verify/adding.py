@@ -128,21 +128,18 @@ def _add_case(history: History, event: Event) -> None:
 
 
 def _add_recut(history: History, event: Event) -> None:
-    """Which of the units burned and minted were only cut anew."""
+    """Which of the units burned were only cut anew."""
     match event:
         case Split():
+            sums = history.leases[Key(event.series, event.holder)]
             for part in {event.head, event.tail} - {event.series}:
-                _recut(history, event.holder, event.series, part, _lots_of(part, event.milli))
+                sums.recut += _lots_of(part, event.milli)
         case Merged():
             for part in (event.first, event.second):
-                _recut(history, event.holder, part, event.merged, _lots_of(part, event.milli))
+                sums = history.leases[Key(part, event.holder)]
+                sums.recut += _lots_of(part, event.milli)
         case _:
             pass  # see the other tables
-
-
-def _recut(history: History, holder: str, source: int, target: int, units: int) -> None:
-    history.leases[Key(source, holder)].recut += units
-    history.leases[Key(target, holder)].recut -= units
 
 
 def _lots_of(series: int, milli: int) -> int:

@@ -40,7 +40,7 @@ class LeaseSums:
     reservation_fee: int = 0
     """What left the escrow at the end because the provider had stood ready."""
     recut: int = 0
-    """Units that splits and merges burned, less those that they minted."""
+    """Of the units burned, those that a split or merge minted again in other windows."""
     closed: int = 0
     """How often the position was closed."""
     payments: list[tuple[int, int, int]] = field(default_factory=list)
