@@ -83,10 +83,10 @@ abstract contract RegistryActions is AccountActions {
         else (terms.deviceClass, terms.isolation, terms.step) = (SHARED, uint8(_between(1, 2)), _chance(50) ? 100 : 200);
         if (_chance(50)) terms.reservationFeeBps = uint16(_below(5_001));
         if (_chance(50)) terms.slaCreditBps = uint16(_below(10_001));
-        if (_chance(30)) (terms.interruptible, terms.notice) = (true, uint32(_between(1, 1_200)));
+        if (_chance(50)) (terms.interruptible, terms.notice) = (true, uint32(_between(1, 1_200)));
         terms.receiptInterval = uint32(_between(1, 60));
         terms.unsignedIntervals = uint16(_between(1, 600 / terms.receiptInterval));
-        terms.arbiterSet = uint32(_below(2));
+        terms.arbiterSet = _chance(80) ? 1 : 0;
     }
 
     function _changeTerms(Terms memory terms) private {

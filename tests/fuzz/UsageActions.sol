@@ -136,10 +136,10 @@ abstract contract UsageActions is FillActions {
         bytes32 structHash = Typed.hash(claim.voucher);
         vouchers[0].voucher = claim.voucher;
         if (keys[claim.holderSigner] != 0) {
-            vouchers[0].holderSignature = _sign(claim.holderSigner, marketDomain, structHash);
+            vouchers[0].holder = _signShort(claim.holderSigner, marketDomain, structHash);
         }
         if (keys[claim.agentSigner] != 0) {
-            vouchers[0].agentSignature = _sign(claim.agentSigner, marketDomain, structHash);
+            vouchers[0].agent = _signShort(claim.agentSigner, marketDomain, structHash);
         }
         bytes memory result;
         (done, result) = _send(F.Redeem, stranger, address(market), abi.encodeCall(IGpuMarket.redeem, (vouchers)));

@@ -9,6 +9,7 @@ import {IParameters} from "../../contracts/interfaces/IParameters.sol";
 import {IProviderRegistry} from "../../contracts/interfaces/IProviderRegistry.sol";
 import {Terms} from "../../contracts/types/Terms.sol";
 import {Timing} from "../../contracts/types/Timing.sol";
+import {CompactSignature} from "../../contracts/types/Voucher.sol";
 import {Id, Typed} from "./Typed.sol";
 import {vm} from "./Vm.sol";
 
@@ -97,9 +98,24 @@ abstract contract World {
     }
 
     function _sign(address who, bytes32 domain, bytes32 structHash) internal returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keys[who], Typed.digest(domain, structHash));
-        if (_chance(50)) return abi.encodePacked(r, s, v);
-        return abi.encodePacked(r, bytes32(uint256(s) | (uint256(v - 27) << 255)));
+        if (_chance(50)) return abi.encode(_signShort(who, domain, structHash));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(_keyOf(who), Typed.digest(domain, structHash));
+        return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev The 64 bytes of EIP-2098.
+    function _signShort(address who, bytes32 domain, bytes32 structHash)
+        internal
+        view
+        returns (CompactSignature memory)
+    {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(_keyOf(who), Typed.digest(domain, structHash));
+        return CompactSignature(r, bytes32(uint256(s) | (uint256(v - 27) << 255)));
+    }
+
+    /// @dev For an account that is nobody's the stranger signs.
+    function _keyOf(address who) private view returns (uint256) {
+        return keys[who] == 0 ? keys[stranger] : keys[who];
     }
 
     function _balance(address account) internal view returns (uint256) {
