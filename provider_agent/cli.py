@@ -45,6 +45,13 @@ IsolationName = Annotated[
 Step = Annotated[int, typer.Option(min=1, max=1000, help="Smallest milli sold.")]
 ReservationFee = Annotated[int, typer.Option(min=0, max=5000)]
 ReceiptInterval = Annotated[int, typer.Option(min=1, help="Seconds between receipts.")]
+SlaCredit = Annotated[
+    int, typer.Option(min=0, max=10_000, help="Credit for missed time, in 0.01 % of its price.")
+]
+Notice = Annotated[
+    int, typer.Option(min=0, help="Seconds of notice before an interruption; 0: never one.")
+]
+ArbiterSet = Annotated[int, typer.Option(min=0, help="Who decides cases; 0: nobody.")]
 UnsignedIntervals = Annotated[int, typer.Option(min=1, help="Unsigned receipts to work on for.")]
 DEFAULT_HOME = Path("~/.gpubourse/agent")
 
@@ -85,6 +92,9 @@ def enrol(
     reservation_fee_bps: ReservationFee = 0,
     receipt_interval: ReceiptInterval = 10,
     unsigned_intervals: UnsignedIntervals = 3,
+    sla_credit_bps: SlaCredit = 0,
+    notice: Notice = 0,
+    arbiter_set: ArbiterSet = 0,
     as_json: Json = False,
 ) -> None:
     """Register on chain as a provider, pay in the bond, register terms; safe to run again."""
@@ -96,7 +106,8 @@ def enrol(
         seed, fence = agent_home.agent().address, parse_isolation(isolation)
         classes = [device_class] if device_class else _classes(settings, seed)
         rest = (fence, step, reservation_fee_bps, receipt_interval, unsigned_intervals)
-        wishes = [TermsWish(name, *rest) for name in classes]
+        promises = (sla_credit_bps, notice, arbiter_set)
+        wishes = [TermsWish(name, *rest, *promises) for name in classes]
         held = parse_tokens(bond, "bond")
         enrolment = _enrol(agent_home, settings, wishes, held, _say(as_json=as_json))
         shown: dict[str, object] = {

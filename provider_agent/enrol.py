@@ -46,20 +46,25 @@ class TermsWish:
     reservation_fee_bps: int = 0
     receipt_interval: int = 10
     unsigned_intervals: int = 3
+    sla_credit_bps: int = 0
+    notice: int = 0
+    """Seconds of notice before an interruption; 0: the provider never interrupts."""
+    arbiter_set: int = 0
+    """Who decides cases; 0 for nobody: then half of what is disputed is paid."""
 
     def struct(self) -> TermsStruct:
-        """As the registry takes them; what this version does not serve is empty."""
+        """As the registry takes them."""
         return TermsStruct(
             device_class=device_class_hash(self.device_class),
             isolation=self.isolation.value,
             step=self.step,
             reservation_fee_bps=self.reservation_fee_bps,
-            sla_credit_bps=0,
-            interruptible=False,
-            notice=0,
+            sla_credit_bps=self.sla_credit_bps,
+            interruptible=self.notice > 0,
+            notice=self.notice,
             receipt_interval=self.receipt_interval,
             unsigned_intervals=self.unsigned_intervals,
-            arbiter_set=0,
+            arbiter_set=self.arbiter_set,
         )
 
 

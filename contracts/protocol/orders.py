@@ -12,6 +12,8 @@ from contracts.protocol.errors import NotSupportedError, ProtocolError
 from contracts.protocol.series import Isolation
 from contracts.protocol.typed_data import Ask, Bid, BidConstraints, TimeInForce
 from contracts.protocol.units import (
+    BPS,
+    LOT_GPU_MS,
     MAX_AHEAD,
     MAX_DURATION,
     MAX_OPEN_ORDER_LIFE,
@@ -33,13 +35,44 @@ class OrderRules:
 
 def check_ask(ask: Ask, now: int, rules: OrderRules) -> None:
     """Refuse an ask that no fill could ever satisfy; raises ``ProtocolError``."""
-    _refuse_unserved(ask, "series", "quantity", "max_fills")
+    _refuse_unserved(ask, "series")
     _refuse_unserved(ask.constraints, "time_in_force", prefix="constraints.")
     if ask.terms == 0:
         raise ProtocolError("terms", "the number of registered terms", 0)
     price_ticks(ask.price_per_gpu_hour)
     _check_validity(ask, now)
     _check_window(ask, now, rules)
+    _check_ask_sizes(ask, rules)
+
+
+def check_bid(bid: Bid, now: int, rules: OrderRules) -> None:
+    """Refuse a bid that no fill could ever satisfy; raises ``ProtocolError``."""
+    _check_bid_constraints(bid.constraints)
+    if bid.max_fills > 1:
+        raise NotSupportedError("max_fills", bid.max_fills)
+    if bid.min_isolation > Isolation.HOST:
+        raise ProtocolError("min_isolation", f"0 to {Isolation.HOST.value}", bid.min_isolation)
+    for field in ("max_reservation_fee_bps", "min_sla_credit_bps"):
+        if getattr(bid, field) > BPS:
+            raise ProtocolError(field, f"at most {BPS}", getattr(bid, field))
+    _check_milli(bid, rules)
+    if bid.max_price_per_gpu_hour < TICK:
+        raise ProtocolError(
+            "max_price_per_gpu_hour",
+            f"at least the tick, {TICK}",
+            bid.max_price_per_gpu_hour,
+            code="below-tick",
+        )
+    price_ticks(bid.max_price_per_gpu_hour, "max_price_per_gpu_hour")
+    _check_validity(bid, now)
+    _check_window(bid, now, rules)
+    _check_durations(bid)
+    lots(bid.milli, bid.max_duration)
+
+
+def _check_ask_sizes(ask: Ask, rules: OrderRules) -> None:
+    if 0 < ask.quantity < LOT_GPU_MS:
+        raise ProtocolError("quantity", f"0 or at least a lot, {LOT_GPU_MS} GPU-ms", ask.quantity)
     if ask.max_milli and ask.min_milli > ask.max_milli:
         raise ProtocolError("min_milli", f"at most max_milli, {ask.max_milli}", ask.min_milli)
     if ask.max_milli > rules.max_milli:
@@ -54,29 +87,6 @@ def check_ask(ask: Ask, now: int, rules: OrderRules) -> None:
             f"at most the window, {ask.window_end - ask.window_start} s",
             ask.min_duration,
         )
-
-
-def check_bid(bid: Bid, now: int, rules: OrderRules) -> None:
-    """Refuse a bid that no fill could ever satisfy; raises ``ProtocolError``."""
-    _refuse_unserved(bid, "arbiter_set", "min_sla_credit_bps", "interruptible", "min_notice")
-    _check_bid_constraints(bid.constraints)
-    if bid.max_fills > 1:
-        raise NotSupportedError("max_fills", bid.max_fills)
-    if bid.min_isolation > Isolation.HOST:
-        raise ProtocolError("min_isolation", f"0 to {Isolation.HOST.value}", bid.min_isolation)
-    _check_milli(bid, rules)
-    if bid.max_price_per_gpu_hour < TICK:
-        raise ProtocolError(
-            "max_price_per_gpu_hour",
-            f"at least the tick, {TICK}",
-            bid.max_price_per_gpu_hour,
-            code="below-tick",
-        )
-    price_ticks(bid.max_price_per_gpu_hour, "max_price_per_gpu_hour")
-    _check_validity(bid, now)
-    _check_window(bid, now, rules)
-    _check_durations(bid)
-    lots(bid.milli, bid.max_duration)
 
 
 def _check_milli(bid: Bid, rules: OrderRules) -> None:

@@ -34,6 +34,13 @@ class Wish:
     allow: tuple[str, ...] = ()
     """Providers that may be matched; empty for all."""
     deny: tuple[str, ...] = ()
+    max_reservation_fee_bps: int = 0
+    min_sla_credit_bps: int = 0
+    interruptible: bool = False
+    """Whether terms that allow interruption will do."""
+    min_notice: int = 0
+    arbiter_set: int = 0
+    """The only arbiters accepted; 0 for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,10 @@ class Supply:
     max_milli: int = 0
     min_duration: int = 0
     max_duration: int = 0
+    quantity: int = 0
+    """GPU-ms to sell in all; 0 for as much as is free."""
+    max_fills: int = 0
+    """How often to sell; 0 without a limit."""
     life: int = MAX_OPEN_ORDER_LIFE
     """Seconds that the ask is good for; above five minutes only the operator may fill it."""
 
@@ -83,6 +94,11 @@ def new_bid(buyer: str, wish: Wish, market: Market, slot: Slot, now: int) -> Bid
         nonce=slot.nonce,
         epoch=slot.epoch,
         min_isolation=wish.min_isolation.value,
+        max_reservation_fee_bps=wish.max_reservation_fee_bps,
+        min_sla_credit_bps=wish.min_sla_credit_bps,
+        interruptible=wish.interruptible,
+        min_notice=wish.min_notice,
+        arbiter_set=wish.arbiter_set,
         constraints=BidConstraints(
             time_in_force=_time_in_force(wish).value, allow=wish.allow, deny=wish.deny
         ),
@@ -107,6 +123,8 @@ def new_ask(seller: str, supply: Supply, market: Market, slot: Slot, now: int) -
         max_milli=supply.max_milli,
         min_duration=supply.min_duration,
         max_duration=supply.max_duration,
+        quantity=supply.quantity,
+        max_fills=supply.max_fills,
     )
     check_ask(ask, now, OrderRules(market.constants.start_grace))
     return ask

@@ -69,6 +69,12 @@ class OfferView(Answer):
     max_duration: int
     deadline: int
     reservation_fee_bps: int
+    sla_credit_bps: int
+    interruptible: bool
+    notice: int = Field(description="Seconds between the notice of an interruption and its end")
+    arbiter_set: int = Field(description="Who decides cases; 0 for nobody")
+    quantity: int = Field(description="GPU-ms that the ask sells in all; 0 as much as is free")
+    max_fills: int = Field(description="How often it sells; 0 without a limit")
     online: bool
     simulated: bool
 

@@ -127,6 +127,12 @@ def _offer(
         max_duration=ask.max_duration,
         deadline=ask.deadline,
         reservation_fee_bps=terms.reservation_fee_bps,
+        sla_credit_bps=terms.sla_credit_bps,
+        interruptible=terms.interruptible,
+        notice=terms.notice,
+        arbiter_set=terms.arbiter_set,
+        quantity=ask.quantity,
+        max_fills=ask.max_fills,
         online=supply.is_open,
         simulated=supply.simulated,
     )

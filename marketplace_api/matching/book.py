@@ -42,6 +42,9 @@ class TermsView:
     step: int
     reservation_fee_bps: int
     interruptible: bool
+    sla_credit_bps: int = 0
+    notice: int = 0
+    arbiter_set: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,9 @@ class Supply:
     taken_series: frozenset[int]
     """Series in which this buyer has a position already; a second fill would not be a new one."""
     simulated: bool
+    filled_gpu_ms: int = 0
+    """Of this ask so far, fills on their way included; counted where the ask has a limit."""
+    fills: int = 0
 
     def free_milli(self, start: int, end: int) -> int:
         """What is left in the fullest hour that [start, end) touches."""
@@ -216,7 +222,9 @@ def is_compatible(bid: Bid, resting: RestingAsk, now: int) -> bool:
         and ask.seller != bid.buyer
         and terms.isolation >= bid.min_isolation
         and terms.reservation_fee_bps <= bid.max_reservation_fee_bps
-        and (bid.interruptible or not terms.interruptible)
+        and terms.sla_credit_bps >= bid.min_sla_credit_bps
+        and bid.arbiter_set in (0, terms.arbiter_set)
+        and _bears_interruption(bid, terms)
         and _admits(bid.constraints.allow, bid.constraints.deny, ask.seller)
         and _admits(ask.constraints.allow, ask.constraints.deny, bid.buyer)
     )
@@ -224,7 +232,7 @@ def is_compatible(bid: Bid, resting: RestingAsk, now: int) -> bool:
 
 def fit(bid: RestingBid, ask: RestingAsk, now: int, demand: Demand, supply: Supply) -> Fill | None:
     """The largest share for the longest time, as early as both windows allow."""
-    if not supply.is_open:
+    if not supply.is_open or 0 < ask.ask.max_fills <= supply.fills:
         return None
     earliest = max(bid.bid.window_start, ask.ask.window_start, now)
     for start in range(earliest, earliest + _START_TRIES):
@@ -245,7 +253,8 @@ def _fit_at(
         if milli is None:
             continue
         ticks = ask.ask.price_per_gpu_hour // TICK
-        duration = _affordable(bid.bid, milli, ticks, longest, demand.free_balance)
+        most = min(longest, _on_offer(ask.ask, supply, milli))
+        duration = _affordable(bid.bid, milli, ticks, most, demand.free_balance)
         if duration >= shortest:
             return Fill(
                 bid=bid.digest,
@@ -280,6 +289,13 @@ def _share(bid: Bid, ask: RestingAsk, free: int) -> int | None:
     return milli if milli >= least else None
 
 
+def _on_offer(ask: Ask, supply: Supply, milli: int) -> int:
+    """Seconds of a share that the ask's quantity still has."""
+    if ask.quantity == 0:
+        return MAX_DURATION
+    return max(0, ask.quantity - supply.filled_gpu_ms) // milli
+
+
 def _affordable(bid: Bid, milli: int, ticks: int, longest: int, free_balance: int) -> int:
     """The longest duration in whole lots that budget and balance pay for; 0 for none."""
     money = min(bid.budget, free_balance) if bid.budget else free_balance
@@ -287,6 +303,12 @@ def _affordable(bid: Bid, milli: int, ticks: int, longest: int, free_balance: in
     duration = seconds - seconds % (LOT_GPU_MS // gcd(LOT_GPU_MS, milli))
     assert duration == 0 or cost(lots(milli, duration), ticks) <= money
     return duration
+
+
+def _bears_interruption(bid: Bid, terms: TermsView) -> bool:
+    if not terms.interruptible:
+        return True
+    return bid.interruptible and terms.notice >= bid.min_notice
 
 
 def _admits(allow: tuple[str, ...], deny: tuple[str, ...], wallet: str) -> bool:

@@ -124,6 +124,8 @@ def _supply_json(supply: Supply) -> Json:
         "sold_milli": {str(hour): milli for hour, milli in supply.sold_milli.items()},
         "taken_series": sorted(str(series) for series in supply.taken_series),
         "simulated": supply.simulated,
+        "filled_gpu_ms": supply.filled_gpu_ms,
+        "fills": supply.fills,
     }
 
 

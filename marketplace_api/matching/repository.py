@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from contracts.protocol.lifecycle import LeaseStatus, OrderStatus
 from contracts.protocol.typed_data import Ask, Bid
+from contracts.protocol.units import LOT_GPU_MS
 from contracts.protocol.wire import from_wire, to_hex
 from marketplace_api.matching.book import Demand, RestingAsk, RestingBid, Supply, TermsView
 from marketplace_api.matching.records import Decision, Facts, LogEntry, fill_of
 from marketplace_api.models import (
     Account,
     CancelledNonce,
+    ChainEvent,
     Device,
     Lease,
     LogKind,
@@ -110,12 +112,15 @@ def load_supply(
         and not is_void(session, order)
         and is_serving(session, terms.provider, devices, now, heartbeat_ttl_s, min_bond_per_milli)
     )
+    filled_gpu_ms, fills = _filled(session, ask)
     return Supply(
         is_open=is_open,
         capacity_milli=capacity_milli(of_class, now),
         sold_milli=sold_by_hour(session, terms.provider, terms.device_class, now),
         taken_series=frozenset(_series_of(session, holder, terms.number)),
         simulated=any(device.simulated for device in of_class),
+        filled_gpu_ms=filled_gpu_ms,
+        fills=fills,
     )
 
 
@@ -192,7 +197,28 @@ def terms_view(terms: Terms) -> TermsView:
         step=terms.step,
         reservation_fee_bps=terms.reservation_fee_bps,
         interruptible=terms.interruptible,
+        sla_credit_bps=terms.sla_credit_bps,
+        notice=terms.notice,
+        arbiter_set=terms.arbiter_set,
     )
+
+
+def _filled(session: Session, ask: RestingAsk) -> tuple[int, int]:
+    """GPU-ms and number of fills that an ask with a limit had on chain, and will have."""
+    if not ask.ask.quantity and not ask.ask.max_fills:
+        return 0, 0
+    events = session.scalars(
+        select(ChainEvent.args).where(
+            ChainEvent.name == "Filled", ChainEvent.args["ask_digest"].astext == ask.digest
+        )
+    )
+    units = [int(fill["units"]) for args in events for fill in args["fills"]]
+    waiting = session.scalars(
+        select(Lease.units).where(
+            Lease.ask_digest == ask.digest, Lease.status == LeaseStatus.PENDING
+        )
+    ).all()
+    return LOT_GPU_MS * (sum(units) + sum(waiting)), len(units) + len(waiting)
 
 
 def _series_of(session: Session, holder: str, terms: int) -> Sequence[int]:

@@ -179,16 +179,13 @@ CASES = [
          "step, 250", "300"),
     # carried by the protocol, not served yet
     Case("unserved-series", ask(series=1), 422, "not-supported", "series", "not supported", "1"),
-    Case("unserved-quantity", ask(quantity=1), 422, "not-supported", "quantity", "empty", "1"),
-    Case("unserved-ask-max-fills", ask(max_fills=1), 422, "not-supported", "max_fills", "empty",
+    Case("quantity-below-a-lot", ask(quantity=1), 422, "invalid", "quantity", "at least a lot",
          "1"),
     Case("unserved-ask-time-in-force", ask(constraints=AskConstraints(time_in_force=1)),
          422, "not-supported", "constraints.time_in_force", "empty", "1"),
     Case("unserved-max-fills", bid(max_fills=2), 422, "not-supported", "max_fills", "empty", "2"),
-    Case("unserved-arbiter-set", bid(arbiter_set=1), 422, "not-supported", "arbiter_set", "", "1"),
-    Case("unserved-sla", bid(min_sla_credit_bps=1), 422, "not-supported", "min_sla_credit_bps", "",
-         "1"),
-    Case("unserved-notice", bid(min_notice=1), 422, "not-supported", "min_notice", "", "1"),
+    Case("sla-above-all", bid(min_sla_credit_bps=10_001), 422, "invalid", "min_sla_credit_bps",
+         "at most 10000", "10001"),
     *(
         Case(f"unserved-{name}", bid(constraints=BidConstraints(**{name: value})),
              422, "not-supported", f"constraints.{name}", "leave it empty")

@@ -36,6 +36,7 @@ def test_is_over__only_final_jobs() -> None:
     assert [s.value for s in JobStatus if s.is_over] == ["succeeded", "failed", "lost", "cancelled"]
 
 
-def test_advance__a_closed_lease__never_runs_again() -> None:
+def test_advance__a_closed_lease__never_waits_for_a_fill_again() -> None:
+    """New units of its series may come to the holder; the old fill is done with."""
     with pytest.raises(TransitionError, match="closing"):
-        advance(LeaseStatus.CLOSED, LeaseStatus.ACTIVE)
+        advance(LeaseStatus.CLOSED, LeaseStatus.PENDING)

@@ -43,6 +43,17 @@ def bid(
     device_class: DeviceClass = DEFAULT_CLASS,
     milli: Annotated[int, typer.Option(help="Thousandths of a device.")] = 1000,
     isolation: Annotated[str, typer.Option(help="Weakest fence that will do.")] = "any",
+    max_reservation_fee: Annotated[
+        int, typer.Option(help="Most that stands for unused time, in 0.01 %.")
+    ] = 0,
+    min_sla_credit: Annotated[
+        int, typer.Option(help="Least credit for missed time, in 0.01 %.")
+    ] = 0,
+    interruptible: Annotated[
+        bool, typer.Option(help="Accept terms that allow interruption.")
+    ] = False,
+    min_notice: Annotated[int, typer.Option(help="Shortest notice of one, in seconds.")] = 0,
+    arbiters: Annotated[int, typer.Option(help="The only arbiter set accepted; 0 any.")] = 0,
     allow: Providers = None,
     deny: Others = None,
     start: Annotated[int | None, typer.Option(help="Unix time; default now.")] = None,
@@ -68,6 +79,11 @@ def bid(
         immediate=immediate,
         allow=tuple(allow or ()),
         deny=tuple(deny or ()),
+        max_reservation_fee_bps=max_reservation_fee,
+        min_sla_credit_bps=min_sla_credit,
+        interruptible=interruptible,
+        min_notice=min_notice,
+        arbiter_set=arbiters,
     )
     job = plan_job(run, argv or [], input_file or [], memory_mib, wish.duration)
     wait_s = parse_duration(wait, "wait")
@@ -80,6 +96,10 @@ def ask(
     window: Annotated[str, typer.Option(help="How long from now: 2h.")] = "2h",
     max_milli: Annotated[int, typer.Option(help="Most milli of one fill; 0 for all.")] = 0,
     max_duration: Annotated[str | None, typer.Option(help="Longest fill.")] = None,
+    quantity: Annotated[
+        str, typer.Option(help="Device time to sell in all, e.g. 8h; 0 for what is free.")
+    ] = "0",
+    max_fills: Annotated[int, typer.Option(help="How often to sell; 0 without a limit.")] = 0,
     valid: Annotated[
         str, typer.Option(help="How long the ask is good; over 5m only the operator fills it.")
     ] = "5m",
@@ -97,6 +117,8 @@ def ask(
             window_end=now + parse_duration(window, "window"),
             max_milli=max_milli,
             max_duration=parse_duration(max_duration, "max_duration") if max_duration else 0,
+            quantity=0 if quantity == "0" else parse_duration(quantity, "quantity") * 1000,
+            max_fills=max_fills,
             life=parse_duration(valid, "valid"),
         )
         order = new_ask(desk.signer.address, supply, found, next_slot(desk, found), now)

@@ -130,6 +130,30 @@ class TestChoose:
         assert fill_of(spot) is None
         assert fill_of(spot, bid=resting_bid(interruptible=True)) is not None
 
+    def test_choose__credit_notice_arbiters__as_the_chain_checks_them(self) -> None:
+        """What the contract would refuse is never matched."""
+        terms = replace(TERMS, sla_credit_bps=100, interruptible=True, notice=60, arbiter_set=2)
+        offered = resting_ask(terms=terms)
+        agreed = {"min_sla_credit_bps": 100, "interruptible": True, "min_notice": 60}
+        assert fill_of(offered, bid=resting_bid(**agreed, arbiter_set=2)) is not None
+        assert fill_of(offered, bid=resting_bid(**agreed)) is not None
+        for change in ({"min_sla_credit_bps": 101}, {"min_notice": 61}, {"arbiter_set": 1}):
+            assert fill_of(offered, bid=resting_bid(**(agreed | change))) is None
+        assert fill_of(resting_ask(), bid=resting_bid(min_notice=61)) is not None
+
+    def test_choose__quantity__shorter_in_whole_lots(self) -> None:
+        """What earlier fills left of the ask."""
+        supply = replace(SUPPLY, filled_gpu_ms=300_000, fills=3)
+        fill = fill_of(resting_ask(quantity=1_299_999), supply=supply)
+        assert (fill.milli, fill.duration) == (1000, 999 - 999 % 18)
+        assert fill_of(resting_ask(quantity=371_999), supply=supply) is None
+
+    def test_choose__max_fills__no_more(self) -> None:
+        """Fills on their way count."""
+        supply = replace(SUPPLY, fills=2)
+        assert fill_of(resting_ask(max_fills=2), supply=supply) is None
+        assert fill_of(resting_ask(max_fills=3), supply=supply) is not None
+
     def test_choose__too_close_to_a_deadline__nothing(self) -> None:
         """The chain would refuse it before it is mined."""
         assert fill_of(resting_ask(deadline=NOW + 2)) is None
