@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bourse import BUILD, Bourse, signer
-from brownie import GpuMarket, ProviderRegistry, TestUSD, accounts, chain
+from brownie import (
+    GpuMarket,
+    Parameters,
+    ProviderRegistry,
+    TestUSD,
+    Timelock,
+    accounts,
+    chain,
+)
 
 from contracts.protocol.deployment import Deployment
 from contracts.scripts import deploy, export_abi
-from contracts.scripts.suite import CONTRACTS, LIBRARIES
+from contracts.scripts.suite import CONTRACTS, LIBRARIES, Times
 
 
 @pytest.fixture
@@ -93,6 +102,70 @@ class TestDeploy:
         monkeypatch.setenv("ALLOW_SIMULATED", "1")
         with pytest.raises(SystemExit, match="ALLOW_SIMULATED"):
             deploy.Order.from_environment(1)
+
+
+class TestOrder:
+    def test_order__little_said__everything_else_has_a_default(self, environment: Path) -> None:
+        plan = deploy.Order.from_environment(1337).plan
+        treasury = signer("treasury").address
+        assert (plan.governor, plan.pauser, plan.treasury) == (treasury,) * 3
+        assert (plan.arbiters, plan.arbiter_threshold) == ((), 0)
+        assert (plan.role_bond, plan.attestation_fee, plan.dispute_fee) == (0, 0, 0)
+        assert plan.times == replace(Times(), start_grace=5, freeze=7, redeem_grace=9)
+
+    def test_order__all_said__stands_in_the_contracts(
+        self, environment: Path, monkeypatch: Any
+    ) -> None:
+        arbiters = [signer(f"arbiter{i}").address for i in (1, 2, 3)]
+        values = {
+            "GOVERNOR_ADDRESS": signer("other").address,
+            "PAUSER_ADDRESS": signer("rival").address,
+            "ARBITER_ADDRESSES": ", ".join(arbiters),
+            "ARBITER_THRESHOLD": 2,
+            "FEE_BPS": 250,
+            "ROLE_BOND": 13,
+            "ATTESTATION_FEE": 17,
+            "DISPUTE_FEE": 19,
+            "TIMELOCK_DELAY": 23,
+            "CHALLENGE": 29,
+            "RESPONSE": 31,
+            "VERDICT": 37,
+        }
+        for name, value in values.items():
+            monkeypatch.setenv(name, str(value))
+        deploy.main()
+        written = json.loads(environment.read_text())
+        parameters = Parameters.at(written["parameters"])
+        assert parameters.arbitersOf(1) == arbiters
+        assert parameters.arbiterThresholdOf(1) == 2
+        amounts = (parameters.roleBond(), parameters.attestationFee(), parameters.disputeFee())
+        assert amounts == (13, 17, 19)
+        assert (parameters.feeBps(), written["timelock_delay"]) == (250, 23)
+        assert (written["governor"], written["pauser"]) == (
+            signer("other").address,
+            signer("rival").address,
+        )
+        times = {"challenge": 29, "response": 31, "verdict": 37}
+        assert {name: written["constants"][name] for name in times} == times
+        assert Timelock.at(written["timelock"]).getMinDelay() == 23
+
+    def test_order__without_treasury_or_auditors__refused(
+        self, environment: Path, monkeypatch: Any
+    ) -> None:
+        for name in ("TREASURY_ADDRESS", "AUDITOR_ADDRESSES", "DEPLOYER_KEY_FILE"):
+            with monkeypatch.context() as without:
+                without.delenv(name)
+                with pytest.raises(KeyError, match=name):
+                    deploy.Order.from_environment(1337)
+
+    def test_deploy__creation_reverts__says_so_and_writes_nothing(
+        self, environment: Path, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setenv("FEE_BPS", "1001")
+        # Ganache refuses it at once; other nodes mine it, and `settle` sees the status.
+        with pytest.raises(Exception, match="revert"):
+            deploy.main()
+        assert not environment.exists()
 
 
 class TestExport:

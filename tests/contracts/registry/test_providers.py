@@ -72,6 +72,11 @@ class TestSetAgent:
             bourse.registry.setAgent(bourse.address("rival"), bourse.sends("rival"))
 
 
+def paid_as(provider: str, *parts: int) -> int:
+    """A word of `PayTerms`: fee, reservation fee, SLA credit, interval, step of 16 bits each."""
+    return int(provider, 16) + sum(part << 160 + 16 * i for i, part in enumerate(parts))
+
+
 class TestTerms:
     def test_terms__valid__stored_under_next_number(self, bourse: Bourse) -> None:
         promises = {"reservation_fee_bps": 5000, "sla_credit_bps": 10_000, "arbiter_set": 1}
@@ -92,16 +97,17 @@ class TestTerms:
         assert tuple(stored)[1:] == shared[1:]
         assert bytes(stored[0]) == H100
         assert (provider, fee) == (bourse.address("provider"), FEE_BPS)
-        sale = bourse.registry.saleTerms(number)
-        assert tuple(sale)[2:] == (125, MPS, FEE_BPS, 5000, 10_000, True, 168 * HOUR, 1)
-        provider = bourse.address("provider")
-        assert bourse.registry.payTerms(number) == (provider, FEE_BPS, 5000, 10_000, 30)
+        word = paid_as(bourse.address("provider"), FEE_BPS, 5000, 10_000, 30, 125)
+        assert bourse.registry.payTerms(number) == word
+        sale = tuple(bourse.registry.saleTerms(number))
+        assert (sale[0], bytes(sale[1])) == (word, H100)
+        assert sale[2:] == (MPS, True, 168 * HOUR, 1)
 
     def test_terms__unknown__refused_or_zeros(self, bourse: Bourse) -> None:
         with reverts("UnknownTerms", 99):
             bourse.registry.termsOf(99)
-        assert bourse.registry.payTerms(99) == (ZERO, 0, 0, 0, 0)
-        assert bourse.registry.saleTerms(99)[0] == ZERO
+        assert bourse.registry.payTerms(99) == 0
+        assert bourse.registry.saleTerms(99)[0] == 0
 
     def test_terms__not_registered__refused(self, bourse: Bourse) -> None:
         with reverts("NotRegistered", bourse.address("rival")):
