@@ -165,7 +165,7 @@ class Court:
         return self.call.answer(*self.key(lease), evidence, as_tuple(voucher), signature, sender)
 
     def verdict(self, lease: Lease, outcome: int, **changes: Any) -> Verdict:
-        number = self.call.caseNumberOf(*self.key(lease))
+        number = int(self.call.caseNumberOf(*self.key(lease)))
         plain = Verdict(lease.series, self.bourse.address(lease.holder), number, outcome, EVIDENCE)
         return replace(plain, **changes)
 

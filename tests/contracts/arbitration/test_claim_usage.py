@@ -99,7 +99,9 @@ class TestClaim:
 
     def test_claim_usage__replaced_agent_signed__counts_for_grace_only(self, court: Court) -> None:
         lease, late = court.running(), court.lease("other", duration=30 * HOUR)
-        court.bourse.registry.setAgent(court.bourse.address("rival"), court.bourse.sends("provider"))
+        court.bourse.registry.setAgent(
+            court.bourse.address("rival"), court.bourse.sends("provider")
+        )
         court.claim(lease, 5)
         chain.sleep(REDEEM_GRACE + 5)
         court.refused(late, lambda: court.claim(late, 5), "BadSignature")
@@ -135,7 +137,9 @@ class TestClaimRefused:
 
     def test_claim_usage__replaced_agent_calls__refused(self, court: Court) -> None:
         lease = court.running()
-        court.bourse.registry.setAgent(court.bourse.address("rival"), court.bourse.sends("provider"))
+        court.bourse.registry.setAgent(
+            court.bourse.address("rival"), court.bourse.sends("provider")
+        )
         court.refused(lease, lambda: court.claim(lease, 5, by="agent"), "OnlyProvider")
 
     def test_claim_usage__final_position__refused(self, court: Court) -> None:
@@ -288,6 +292,4 @@ class TestChallengeRefused:
         court.bourse.market.withdraw(
             court.bourse.address("buyer"), balance - 7, court.bourse.sends("buyer")
         )
-        court.refused(
-            lease, lambda: court.challenge(lease), "InsufficientBalance", 7, DISPUTE_FEE
-        )
+        court.refused(lease, lambda: court.challenge(lease), "InsufficientBalance", 7, DISPUTE_FEE)
