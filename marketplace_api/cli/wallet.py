@@ -54,10 +54,11 @@ def next_slot(desk: Desk, market: Market) -> Slot:
     """
     account = desk.bourse.account()
     name = f"{market.chain_id}-{market.market}-{desk.signer.address}-{account.epoch}"
-    return Slot(_take(desk.profile.home / "nonces" / name, account.next_nonce), account.epoch)
+    return Slot(take_nonce(desk.profile.home / "nonces" / name, account.next_nonce), account.epoch)
 
 
-def _take(counter: Path, least: int) -> int:
+def take_nonce(counter: Path, least: int) -> int:
+    """The next number of a counter, held apart from whoever asks at the same moment."""
     counter.parent.mkdir(parents=True, exist_ok=True)
     with counter.open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

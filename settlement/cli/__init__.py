@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from marketplace_api.cli.output import AsJson, Yes
+from settlement.cli import protocol
 
 # Importing web3 takes a second; `gpubourse --help` must not wait for it.
 # ruff: noqa: PLC0415
@@ -19,6 +20,7 @@ chain = typer.Typer(
 )
 app.add_typer(delegate, name="delegate")
 app.add_typer(chain, name="chain")
+protocol.register(chain)
 
 Tokens = Annotated[str, typer.Argument(metavar="TOKENS", help="For example 25.00.")]
 LeaseId = Annotated[str, typer.Argument(metavar="LEASE", help="Id of the lease.")]
