@@ -144,7 +144,7 @@ mutants: setup $(STAMPS)/forge ## how many planted bugs the tests find; N=, SEED
 	@N=$(N) SEED=$(SEED) LIST=$(LIST) $(BIN)/python -m tests.mutation.mutants
 
 slither: setup $(STAMPS)/slither ## static analysis of the contracts
-	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" .venv-slither/bin/python tests/slither/analyse.py
+	@root="$(CURDIR)"; . contracts/toolchain/node.sh; .venv-slither/bin/python tests/slither/analyse.py
 
 # ---- changing
 

@@ -68,6 +68,9 @@ abstract contract Calls is World {
     /// The first broken rule; empty while all hold.
     string internal violation;
 
+    mapping(address account => uint256 balance) private _was;
+    mapping(address account => int256 change) private _owed;
+
     error Broken(string rule);
 
     /// @notice Call as somebody; a refusal must be one of the contracts' own errors, never a panic or silence.
@@ -100,6 +103,31 @@ abstract contract Calls is World {
         if (expected == happened) return;
         revert Broken(string.concat(_name(f), expected ? ": refused although allowed" : ": done although forbidden"));
     }
+
+    // ------------------------------------------------------------------ who has what afterwards
+
+    function _remember() internal {
+        for (uint256 i = 0; i < people.length; ++i) {
+            (_was[people[i]], _owed[people[i]]) = (_balance(people[i]), 0);
+        }
+    }
+
+    function _owe(address account, uint256 amount) internal {
+        _owed[account] += int256(amount);
+    }
+
+    function _take(address account, uint256 amount) internal {
+        _owed[account] -= int256(amount);
+    }
+
+    function _settleUp(string memory rule) internal view {
+        for (uint256 i = 0; i < people.length; ++i) {
+            int256 expected = int256(_was[people[i]]) + _owed[people[i]];
+            _require(int256(_balance(people[i])) == expected, rule);
+        }
+    }
+
+    // ------------------------------------------------------------------ names
 
     function _name(F f) internal pure returns (string memory) {
         return _names()[uint256(f)];

@@ -254,7 +254,9 @@ contract Campaign is ResaleActions {
         while (positions.length != 0) {
             Held memory held = positions[positions.length - 1];
             if (_position(held).flags & CASE != 0) court.resolve(held.series, held.holder);
-            _require(_sendClosing(held, stranger), "6: a stranger cannot close");
+            Held[] memory one = new Held[](1);
+            one[0] = held;
+            _require(_sendClosings(one, stranger)[0], "6: a stranger cannot close");
             _track(held.series, held.holder);
         }
         for (uint256 i = 0; i < people.length; ++i) _takeAll(people[i]);

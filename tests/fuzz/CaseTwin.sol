@@ -27,8 +27,6 @@ abstract contract CaseTwin is ParameterActions {
     }
 
     IArbitration internal court;
-    mapping(address account => uint256 balance) private _was;
-    mapping(address account => int256 change) private _owed;
 
     function _lookAt(Held memory held) internal view returns (Before memory b) {
         (b.held, b.position, b.open) = (held, _position(held), court.caseOf(held.series, held.holder));
@@ -73,29 +71,6 @@ abstract contract CaseTwin is ParameterActions {
     function _bondFor(Before memory b, uint256 used, uint256 disputeFee) internal pure returns (uint256 bond) {
         bond = _atLeastZero(_price(b.held, used), _price(b.held, b.position.used)) / 5;
         if (bond < disputeFee) bond = disputeFee;
-    }
-
-    // ------------------------------------------------------------------ who has what afterwards
-
-    function _remember() internal {
-        for (uint256 i = 0; i < people.length; ++i) {
-            (_was[people[i]], _owed[people[i]]) = (_balance(people[i]), 0);
-        }
-    }
-
-    function _owe(address account, uint256 amount) internal {
-        _owed[account] += int256(amount);
-    }
-
-    function _take(address account, uint256 amount) internal {
-        _owed[account] -= int256(amount);
-    }
-
-    function _settleUp(string memory rule) internal view {
-        for (uint256 i = 0; i < people.length; ++i) {
-            int256 expected = int256(_was[people[i]]) + _owed[people[i]];
-            _require(int256(_balance(people[i])) == expected, rule);
-        }
     }
 
     // ------------------------------------------------------------------ ends

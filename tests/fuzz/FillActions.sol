@@ -27,7 +27,8 @@ abstract contract FillActions is OrderTwin {
             _send(F.Fill, a.caller, address(market), abi.encodeCall(IGpuMarket.fill, (_groups(a))));
         if (done) {
             bytes4[][] memory reasons = abi.decode(result, (bytes4[][]));
-            done = reasons[0][0] == 0;
+            done = reasons[0][a.place] == 0;
+            _require(reasons[0].length == 1 || reasons[0][1 - a.place] != 0, "2: a bid without a signature");
             _count(F.Fill, done);
         }
         _agree(F.Fill, allowed, done);
@@ -58,8 +59,10 @@ abstract contract FillActions is OrderTwin {
         groups[0].ask = a.ask;
         groups[0].signature =
             _sign(a.askSigned ? a.ask.seller : stranger, marketDomain, Typed.hash(a.ask));
-        groups[0].fills = new IGpuMarket.BidFill[](1);
-        IGpuMarket.BidFill memory fill = groups[0].fills[0];
+        bool alone = a.place == 0 && _chance(80);
+        groups[0].fills = new IGpuMarket.BidFill[](alone ? 1 : 2);
+        if (!alone) groups[0].fills[1 - a.place].bid = a.bid;
+        IGpuMarket.BidFill memory fill = groups[0].fills[a.place];
         fill.bid = a.bid;
         fill.signature = _sign(a.bidSigned ? a.bid.buyer : stranger, marketDomain, Typed.hash(a.bid));
         (fill.milli, fill.start, fill.duration, fill.pricePerGpuHour) = (a.milli, a.start, a.duration, a.price);
@@ -80,6 +83,7 @@ abstract contract FillActions is OrderTwin {
         Terms memory terms = termsOf[number];
         if (_chance(90)) _raiseBond(providerOf[number]);
         a.caller = stranger;
+        if (_chance(10)) a.place = 1;
         (a.askSigned, a.bidSigned) = (true, true);
         a.start = uint40(_chance(20) ? block.timestamp - _below(61) : _hourAhead());
         a.duration = uint32(_chance(80) ? _between(1, 6) * 1 hours : _between(1, 72) * 300);

@@ -31,6 +31,8 @@ struct Attempt {
     bool askSigned;
     bool bidSigned;
     address caller;
+    /// Of the bid in its group; the other place, if there is one, has a bid without a signature.
+    uint256 place;
 }
 
 /// @title What rule 2 and rule 3 allow to be filled, written a second time without care for gas

@@ -27,7 +27,7 @@ abstract contract ResaleActions is ProofActions {
         (bool done, bytes memory result) =
             _send(F.Resell, a.caller, resale, abi.encodeCall(IResale.fill, (_groups(a))));
         if (done) {
-            done = abi.decode(result, (bytes4[][]))[0][0] == 0;
+            done = abi.decode(result, (bytes4[][]))[0][a.place] == 0;
             _count(F.Resell, done);
         }
         _agree(F.Resell, allowed, done);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IGpuMarket} from "../../contracts/interfaces/IGpuMarket.sol";
+import {IProviderRegistry} from "../../contracts/interfaces/IProviderRegistry.sol";
 import {Terms} from "../../contracts/types/Terms.sol";
 import {UsageGroup} from "../../contracts/types/UsageGroup.sol";
 import {Voucher} from "../../contracts/types/Voucher.sol";
@@ -16,14 +17,8 @@ abstract contract UsageActions is FillActions {
     uint256 internal constant CASE = 4;
     uint256 internal constant FAULT = 16;
 
-    /// @notice Balances that a payment moves.
-    struct Purse {
-        address provider;
-        uint256 ofProvider;
-        uint256 ofTreasury;
-        uint256 ofHolder;
-        uint256 bonded;
-    }
+    /// While endings are foreseen: what of each bond the earlier ones of a batch leave.
+    mapping(address provider => uint256 amount) private _bondLeft;
 
     /// @notice What the campaign expects of one voucher.
     struct Claim {
@@ -32,14 +27,6 @@ abstract contract UsageActions is FillActions {
         Voucher voucher;
         address holderSigner;
         address agentSigner;
-    }
-
-    function _purse(Held memory held) internal view returns (Purse memory purse) {
-        purse.provider = providerOf[Id.terms(held.series)];
-        purse.ofProvider = _balance(purse.provider);
-        purse.ofTreasury = _balance(parameters.treasury());
-        purse.ofHolder = _balance(held.holder);
-        purse.bonded = registry.bondOf(purse.provider).bonded + registry.bondOf(purse.provider).unbonding;
     }
 
     /// @notice A position that runs or is over, where there is one.
@@ -58,24 +45,56 @@ abstract contract UsageActions is FillActions {
 
     // ------------------------------------------------------------------ redeem
 
+    /// @dev One to three vouchers of as many leases in one batch.
     function _redeem() internal {
-        (bool found, Held memory held) = _started();
-        if (!found && (positions.length == 0 || _chance(90))) return _fill();
-        if (!found) held = positions[_below(positions.length)];
-        Claim memory claim = _claimOn(held);
-        if (_chance(30)) _changeClaim(claim);
-        bool allowed = _redeemable(claim);
-        Purse memory before = _purse(held);
-        bool done = _sendVoucher(claim);
-        _agree(F.Redeem, allowed, done);
-        if (done) _checkPaid(held, before, claim.position.used, claim.voucher.usedGpuMs, feeOf[Id.terms(held.series)]);
-        IGpuMarket.PositionState memory now_ = _position(held);
-        _require(now_.used >= claim.position.used, "4: usage fell");
+        Claim[] memory claims = new Claim[](_chance(70) ? 1 : _between(2, 3));
+        bool[] memory allowed = new bool[](claims.length);
+        for (uint256 i = 0; i < claims.length; ++i) {
+            (bool found, Held memory held) = _started();
+            if (!found && (positions.length == 0 || _chance(90))) return _fill();
+            if (!found) held = positions[_below(positions.length)];
+            for (uint256 j = 0; j < i; ++j) if (_isSame(held, claims[j].held)) return _fill();
+            claims[i] = _claimOn(held);
+            if (_chance(20)) _changeClaim(claims[i]);
+            allowed[i] = _redeemable(claims[i]);
+            for (uint256 j = 0; j < i; ++j) if (_isSame(claims[i].held, claims[j].held)) return _fill();
+        }
+        _remember();
+        bool[] memory done = _sendVouchers(claims);
+        for (uint256 i = 0; i < claims.length; ++i) {
+            _agree(F.Redeem, allowed[i], done[i]);
+            _checkUsage(claims[i], done[i]);
+        }
+        _settleUp("4: what vouchers pay");
+        if (claims.length == 1 && done[0] && _chance(10)) {
+            _require(!_sendVouchers(claims)[0], "4: a voucher paid twice");
+        }
+    }
+
+    function _isSame(Held memory a, Held memory b) private pure returns (bool) {
+        return a.series == b.series && a.holder == b.holder;
+    }
+
+    /// @dev The provider gets what the usage added less the fee, the treasury the fee, nobody else anything.
+    function _checkUsage(Claim memory claim, bool done) private {
+        IGpuMarket.PositionState memory now_ = _position(claim.held);
+        Voucher memory voucher = claim.voucher;
+        _require(now_.used == (done ? voucher.usedGpuMs : claim.position.used), "4: usage is not the voucher's");
+        uint256 missed = done ? voucher.missedIntervals : claim.position.missedIntervals;
+        _require(now_.missedIntervals == missed, "7: missed intervals are not the voucher's");
         if (!done) return;
-        _require(now_.used == claim.voucher.usedGpuMs, "4: usage is not the voucher's");
-        _require(now_.missedIntervals == claim.voucher.missedIntervals, "7: missed intervals are not the voucher's");
-        _require((now_.flags & FINAL != 0) == claim.voucher.isFinal, "4: final");
-        if (_chance(10)) _require(!_sendVoucher(claim), "4: a voucher paid twice");
+        _require((now_.flags & FINAL != 0) == voucher.isFinal, "4: final");
+        _require(now_.used <= _elapsed(claim.held, now_), "5: more than elapsed");
+        _owePayment(claim.held.series, claim.position.used, voucher.usedGpuMs);
+    }
+
+    function _owePayment(uint256 series, uint256 from, uint256 to) internal {
+        uint256 ticks = Id.ticks(series);
+        uint64 number = Id.terms(series);
+        uint256 payment = to * ticks / 3_600 - from * ticks / 3_600;
+        uint256 fee = payment * feeOf[number] / 10_000;
+        _owe(providerOf[number], payment - fee);
+        _owe(parameters.treasury(), fee);
     }
 
     function _claimOn(Held memory held) private returns (Claim memory claim) {
@@ -131,37 +150,31 @@ abstract contract UsageActions is FillActions {
         return registry.isAgent(providerOf[number], claim.agentSigner);
     }
 
-    function _sendVoucher(Claim memory claim) private returns (bool done) {
-        IGpuMarket.SignedVoucher[] memory vouchers = new IGpuMarket.SignedVoucher[](1);
+    function _sendVouchers(Claim[] memory claims) private returns (bool[] memory done) {
+        IGpuMarket.SignedVoucher[] memory vouchers = new IGpuMarket.SignedVoucher[](claims.length);
+        for (uint256 i = 0; i < claims.length; ++i) _signVoucher(claims[i], vouchers[i]);
+        (bool sent, bytes memory result) =
+            _send(F.Redeem, stranger, address(market), abi.encodeCall(IGpuMarket.redeem, (vouchers)));
+        _require(sent, "2: a voucher sinks its batch");
+        done = _areZero(F.Redeem, abi.decode(result, (bytes4[])));
+    }
+
+    /// @dev The call counts as succeeded where every element did.
+    function _areZero(F f, bytes4[] memory reasons) internal returns (bool[] memory done) {
+        done = new bool[](reasons.length);
+        bool all = true;
+        for (uint256 i = 0; i < reasons.length; ++i) {
+            done[i] = reasons[i] == 0;
+            all = all && done[i];
+        }
+        _count(f, all);
+    }
+
+    function _signVoucher(Claim memory claim, IGpuMarket.SignedVoucher memory signed) private view {
         bytes32 structHash = Typed.hash(claim.voucher);
-        vouchers[0].voucher = claim.voucher;
-        if (keys[claim.holderSigner] != 0) {
-            vouchers[0].holder = _signShort(claim.holderSigner, marketDomain, structHash);
-        }
-        if (keys[claim.agentSigner] != 0) {
-            vouchers[0].agent = _signShort(claim.agentSigner, marketDomain, structHash);
-        }
-        bytes memory result;
-        (done, result) = _send(F.Redeem, stranger, address(market), abi.encodeCall(IGpuMarket.redeem, (vouchers)));
-        if (!done) return false;
-        done = abi.decode(result, (bytes4[]))[0] == 0;
-        _count(F.Redeem, done);
-    }
-
-    /// @dev The provider gets what the usage added less the fee, the treasury the fee, nobody else anything.
-    function _checkPaid(Held memory held, Purse memory before, uint256 from, uint256 to, uint256 feeBps) internal view {
-        uint256 ticks = Id.ticks(held.series);
-        uint256 payment = to * ticks / 3_600 - from * ticks / 3_600;
-        uint256 fee = payment * feeBps / 10_000;
-        Purse memory after_ = _purse(held);
-        _require(after_.ofProvider == before.ofProvider + payment - fee, "4: the provider's payment");
-        _require(after_.ofTreasury == before.ofTreasury + fee, "9: the fee");
-        _require(after_.ofHolder == before.ofHolder, "1: the holder paid twice");
-        _require(_balanceOfUse(held, to), "5: more than elapsed");
-    }
-
-    function _balanceOfUse(Held memory held, uint256 used) private view returns (bool) {
-        return used <= _elapsed(held, _position(held));
+        signed.voucher = claim.voucher;
+        if (keys[claim.holderSigner] != 0) signed.holder = _signShort(claim.holderSigner, marketDomain, structHash);
+        if (keys[claim.agentSigner] != 0) signed.agent = _signShort(claim.agentSigner, marketDomain, structHash);
     }
 
     // ------------------------------------------------------------------ redeemGroup
@@ -175,16 +188,23 @@ abstract contract UsageActions is FillActions {
         group.items = _chance(97) ? _items(held) : new uint256[](0);
         address signer = _chance(90) ? market.delegateOf(held.holder) : _one(people);
         bool signed = keys[signer] != 0 && market.isDelegate(held.holder, signer);
-        Purse memory before = _purse(held);
-        bytes memory signature = _sign(keys[signer] == 0 ? stranger : signer, marketDomain, Typed.hash(group));
+        bytes memory signature = _sign(signer, marketDomain, Typed.hash(group));
         bytes memory data = abi.encodeCall(IGpuMarket.redeemGroup, (group, signature));
         uint256[] memory fresh = _freshOf(group);
+        _remember();
         (bool done, bytes memory result) = _send(F.RedeemGroup, stranger, address(market), data);
-        if (!done) {
-            _require(!signed || group.items.length == 0, "redeemGroup: refused although signed");
-            return;
+        _agree(F.RedeemGroup, signed, done);
+        if (!done) return;
+        bool[] memory each = _areZero(F.RedeemGroup, abi.decode(result, (bytes4[])));
+        for (uint256 i = 0; i < each.length; ++i) {
+            _agree(F.RedeemGroup, fresh[i] != 0, each[i]);
+            uint256 used = group.items[i] / 2 ** 104;
+            uint256 series = _seriesOfItem(group, i);
+            if (!each[i]) continue;
+            _owePayment(series, used - fresh[i], used);
+            _require(market.positionOf(series, group.holder).used == used, "4: usage is not the item's");
         }
-        _checkGroup(group, fresh, signed, abi.decode(result, (bytes4[])), before);
+        _settleUp("4: what a group pays");
     }
 
     /// @dev The given lease and others of the same holder under the same terms, each used a little more.
@@ -223,60 +243,55 @@ abstract contract UsageActions is FillActions {
         return (group.items[i] % 2 ** 104) + uint256(group.step) * 2 ** 104 + uint256(group.terms) * 2 ** 120;
     }
 
-    function _checkGroup(
-        UsageGroup memory group,
-        uint256[] memory fresh,
-        bool signed,
-        bytes4[] memory reasons,
-        Purse memory before
-    ) private {
-        (uint256 payment, uint256 fee, bool all) = (0, 0, true);
-        for (uint256 i = 0; i < reasons.length; ++i) {
-            bool done = reasons[i] == 0;
-            _agree(F.RedeemGroup, signed && fresh[i] != 0, done);
-            all = all && done;
-            if (!done) continue;
-            uint256 used = group.items[i] / 2 ** 104;
-            uint256 ticks = Id.ticks(group.items[i]);
-            uint256 paid = used * ticks / 3_600 - (used - fresh[i]) * ticks / 3_600;
-            (payment, fee) = (payment + paid, fee + paid * feeOf[group.terms] / 10_000);
-            Held memory held = Held(_seriesOfItem(group, i), group.holder);
-            _require(_position(held).used == used, "4: usage is not the item's");
-        }
-        _count(F.RedeemGroup, all);
-        uint256 ofProvider = _balance(before.provider);
-        _require(ofProvider == before.ofProvider + payment - fee, "4: the provider's payment of a group");
-        _require(_balance(parameters.treasury()) == before.ofTreasury + fee, "9: the fee of a group");
-    }
-
     // ------------------------------------------------------------------ close
 
+    /// @dev One to three leases in one batch.
     function _close() internal {
         if (positions.length == 0) return _fill();
-        Held memory held = positions[_below(positions.length)];
-        for (uint256 i = 0; i < 12 && !_closable(held, stranger); ++i) held = positions[_below(positions.length)];
-        if (!_closable(held, stranger) && _chance(80)) return _redeem();
-        address caller = _chance(80) ? stranger : held.holder;
-        bool allowed = _closable(held, caller);
-        IGpuMarket.PositionState memory position = _position(held);
-        bool waived = _isWaived(held, position, caller);
-        Purse memory before = _purse(held);
-        bool done = _sendClosing(held, caller);
-        _agree(F.Close, allowed, done);
-        if (done) _checkEnding(held, position, before, waived);
-        _track(held.series, held.holder);
-        if (done && _chance(10)) _require(!_sendClosing(held, stranger), "1: closed twice");
+        Held[] memory list = new Held[](_chance(70) ? 1 : _between(2, 3));
+        for (uint256 i = 0; i < list.length; ++i) {
+            list[i] = _closableOne();
+            for (uint256 j = 0; j < i; ++j) if (_isSame(list[i], list[j])) return _redeem();
+        }
+        if (!_closable(list[0], stranger) && _chance(80)) return _redeem();
+        address caller = _chance(80) ? stranger : list[0].holder;
+        bool[] memory allowed = new bool[](list.length);
+        _remember();
+        for (uint256 i = 0; i < providers.length; ++i) _bondLeft[providers[i]] = _bondOf(providers[i]);
+        for (uint256 i = 0; i < list.length; ++i) {
+            allowed[i] = _closable(list[i], caller);
+            if (allowed[i]) _oweEnding(list[i], caller);
+        }
+        bool[] memory done = _sendClosings(list, caller);
+        for (uint256 i = 0; i < list.length; ++i) {
+            _agree(F.Close, allowed[i], done[i]);
+            if (done[i]) _require(_position(list[i]).units == 0, "1: units after closing");
+            _track(list[i].series, list[i].holder);
+        }
+        _settleUp("7: money of an ending");
+        for (uint256 i = 0; i < providers.length; ++i) {
+            _require(_bondOf(providers[i]) == _bondLeft[providers[i]], "8: credit out of the bond");
+        }
+        if (done[0] && _chance(10)) _require(!_sendClosings(list, stranger)[0], "1: closed twice");
     }
 
-    function _sendClosing(Held memory held, address caller) internal returns (bool done) {
-        IGpuMarket.Closing[] memory closings = new IGpuMarket.Closing[](1);
-        closings[0] = IGpuMarket.Closing(held.series, held.holder);
-        bytes memory data = abi.encodeCall(IGpuMarket.close, (closings));
-        bytes memory result;
-        (done, result) = _send(F.Close, caller, address(market), data);
-        if (!done) return false;
-        done = abi.decode(result, (bytes4[]))[0] == 0;
-        _count(F.Close, done);
+    function _closableOne() private returns (Held memory held) {
+        held = positions[_below(positions.length)];
+        for (uint256 i = 0; i < 12 && !_closable(held, stranger); ++i) held = positions[_below(positions.length)];
+    }
+
+    function _bondOf(address who) internal view returns (uint256) {
+        IProviderRegistry.Bond memory bond = registry.bondOf(who);
+        return uint256(bond.bonded) + bond.unbonding;
+    }
+
+    function _sendClosings(Held[] memory list, address caller) internal returns (bool[] memory) {
+        IGpuMarket.Closing[] memory closings = new IGpuMarket.Closing[](list.length);
+        for (uint256 i = 0; i < list.length; ++i) closings[i] = IGpuMarket.Closing(list[i].series, list[i].holder);
+        (bool sent, bytes memory result) =
+            _send(F.Close, caller, address(market), abi.encodeCall(IGpuMarket.close, (closings)));
+        _require(sent, "2: a closing sinks its batch");
+        return _areZero(F.Close, abi.decode(result, (bytes4[])));
     }
 
     function _closable(Held memory held, address caller) internal view returns (bool) {
@@ -299,29 +314,24 @@ abstract contract UsageActions is FillActions {
     }
 
     /// @dev Rule 7: refund of what was not used, less the fee for standing ready; the credit out of the bond.
-    function _checkEnding(
-        Held memory held,
-        IGpuMarket.PositionState memory position,
-        Purse memory before,
-        bool waived
-    ) private view {
+    function _oweEnding(Held memory held, address caller) private {
+        IGpuMarket.PositionState memory position = _position(held);
         Terms memory terms = termsOf[Id.terms(held.series)];
+        address provider = providerOf[Id.terms(held.series)];
         uint256 ticks = Id.ticks(held.series);
         uint256 window = position.milli * (position.end - Id.start(held.series));
         uint256 unused = window > position.used ? window - position.used : 0;
         uint256 missed = position.milli * uint256(terms.receiptInterval) * position.missedIntervals;
         if (missed > unused) missed = unused;
-        uint256 fee = waived ? 0 : ((unused - missed) * ticks / 3_600) * terms.reservationFeeBps / 10_000;
-        uint256 refund = position.units * ticks - position.used * ticks / 3_600 - fee;
+        uint256 fee = ((unused - missed) * ticks / 3_600) * terms.reservationFeeBps / 10_000;
+        if (_isWaived(held, position, caller)) fee = 0;
         uint256 credit = (missed * ticks / 3_600) * terms.slaCreditBps / 10_000;
-        uint256 attested = registry.bondOf(before.provider).attestedMilli;
-        uint256 share = position.milli >= attested ? before.bonded : before.bonded * position.milli / attested;
+        uint256 attested = registry.bondOf(provider).attestedMilli;
+        uint256 left = _bondLeft[provider];
+        uint256 share = position.milli >= attested ? left : left * position.milli / attested;
         if (credit > share) credit = share;
-        Purse memory after_ = _purse(held);
-        _require(after_.ofHolder == before.ofHolder + refund + credit, "7: refund");
-        _require(after_.ofProvider == before.ofProvider + fee, "7: reservation fee");
-        _require(after_.bonded == before.bonded - credit, "8: credit out of the bond");
-        _require(after_.ofTreasury == before.ofTreasury, "7: a fee on a refund");
-        _require(_position(held).units == 0, "1: units after closing");
+        _bondLeft[provider] = left - credit;
+        _owe(held.holder, position.units * ticks - position.used * ticks / 3_600 - fee + credit);
+        _owe(provider, fee);
     }
 }
