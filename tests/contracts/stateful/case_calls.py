@@ -46,7 +46,7 @@ def _provider_side(play: Play, lease: Lease) -> str:
 def _holder_side(play: Play, lease: Lease) -> str:
     """The holder, its delegate or a stranger; a wallet has its delegate only."""
     if play.one_in(10) or lease[1] == play.wallet:
-        return play.address(play.pick("stranger", "delegate"))
+        return play.address(play.pick("stranger", "delegate", "delegate", "delegate"))
     return play.pick(lease[1], lease[1], play.model.delegates.get(lease[1], lease[1]))
 
 
@@ -63,6 +63,19 @@ def _voucher(play: Play, lease: Lease) -> tuple[Voucher, bytes, str]:
     agent = play.name_of(play.model.agents[play.provider_of(lease)])
     agent = play.pick("agent", "rivalagent", "buyer") if play.one_in(10) else agent
     return voucher, play.sign(voucher, agent), play.address(agent)
+
+
+def proceed(play: Play) -> None:
+    """What comes next in some lease: a claim, its dispute, or its end."""
+    open_cases = [play.case(lease) for lease in play.leases() if play.case(lease).kind]
+    if any(case.disputed for case in open_cases) and play.one_in(2):
+        play.pick(decide, decide, decide, resolve)(play)
+    elif any(case.kind == Kind.USAGE and not case.disputed for case in open_cases):
+        play.pick(challenge, challenge, resolve)(play)
+    elif any(case.kind == Kind.NO_SHOW and not case.disputed for case in open_cases):
+        play.pick(answer, answer, resolve)(play)
+    else:
+        play.pick(claim_usage, claim_no_show)(play)
 
 
 def claim_usage(play: Play) -> None:

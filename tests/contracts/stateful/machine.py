@@ -19,8 +19,8 @@ from stateful.twin import Twin
 TRADE = (order.fill,) * 6 + (order.resale,) * 3 + (usage.transfer, usage.split, usage.merge)
 SERVE = (usage.redeem,) * 5 + (usage.redeem_group,) + (usage.close,) * 3 + (usage.split,) * 2
 DISPUTE = (
-    *(case.claim_usage, case.claim_no_show) * 3, *(case.challenge, case.answer) * 3,
-    *(case.decide, case.resolve) * 3, case.release, case.interrupt, case.prove_receipts,
+    *(case.proceed,) * 12, case.claim_usage, case.claim_no_show, case.challenge, case.answer,
+    case.decide, case.resolve, case.release, case.interrupt, case.prove_receipts,
     case.prove_overlap, case.prove_cancelled, case.prove_verdicts, case.prove_attestations,
 )  # fmt: skip
 RUN = (
@@ -30,7 +30,7 @@ RUN = (
     registry.register_terms, registry.announce, registry.execute, registry.execute,
     registry.set_directly, registry.pause, registry.unpause,
 )  # fmt: skip
-ALL = (TRADE, TRADE, SERVE, SERVE, DISPUTE, RUN)
+ALL = (TRADE, TRADE, SERVE, SERVE, DISPUTE, DISPUTE, RUN)
 
 
 class Protocol:

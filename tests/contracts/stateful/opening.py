@@ -85,10 +85,23 @@ def open_bourse() -> Twin:
         twin.now = (node.time() // DAY + 1) * DAY + 1000
         _give_tokens(twin, str(wallet.address))
         _open(twin, str(wallet.address))
+        _delegate_of_wallet(twin, wallet)
         twin.compare(everything=True)
     finally:
         node.rpc("miner_start")
     return twin
+
+
+def _delegate_of_wallet(twin: Twin, wallet: Any) -> None:
+    """A contract counter-signs by a delegate only."""
+    bourse, delegate = twin.bourse, twin.bourse.address("delegate")
+    call = bytes.fromhex(bourse.market.setDelegate.encode_input(delegate)[2:])
+    twin.now += 1
+    data = wallet.run.encode_input(bourse.market.address, call)
+    sent = twin.node.send(bourse.address("owner"), str(wallet.address), data, twin.now)
+    assert sent.error is None
+    twin.model.now = twin.now
+    money.set_delegate(twin.model, str(wallet.address), delegate)
 
 
 def _empty(bourse: Bourse) -> State:

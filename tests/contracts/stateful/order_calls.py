@@ -157,7 +157,12 @@ def _bid_fill(play: Play, ask: Ask) -> tuple[Wanted, Any]:
     }
     if play.one_in(16):
         shape |= play.pick(*SHAPE_TWISTS)(play)
-    live = [made for made in play.bids if _wants_more(play, made[0].bid) or play.one_in(20)]
+    live = [
+        made
+        for made in play.bids
+        if play.one_in(30)
+        or (_wants_more(play, made[0].bid) and made[0].proven == terms.device_class)
+    ]
     if live and play.one_in(3):
         wanted, encoded = play.dice.choice(live)
         wanted = replace(wanted, **shape)

@@ -62,8 +62,8 @@ def _counter_signer(play: Play, holder: str) -> str:
     if play.one_in(16):
         return play.pick("stranger", "treasury", "delegate", "owner")
     delegate = play.model.delegates.get(holder)
-    own = play.key_of(holder)
-    return own if delegate is None or play.one_in(2) else play.name_of(delegate)
+    alone = holder != play.wallet and (delegate is None or play.one_in(2))
+    return play.key_of(holder) if alone or delegate is None else play.name_of(delegate)
 
 
 def redeem_group(play: Play) -> None:
