@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from contracts.bindings.arbitration import Arbitration
 from contracts.bindings.market import GpuMarket
 from contracts.bindings.registry import ProviderRegistry
 from contracts.bindings.token import PaymentToken
@@ -28,6 +29,7 @@ class Context:
     chain: Chain
     market: GpuMarket
     registry: ProviderRegistry
+    arbitration: Arbitration
     token: PaymentToken
     operator: str
     auditors: tuple[Signer, ...]
@@ -48,6 +50,7 @@ def build(settings: SettlementSettings) -> Context:
         chain=chain,
         market=GpuMarket(chain.web3, deployment.market),
         registry=ProviderRegistry(chain.web3, deployment.registry),
+        arbitration=Arbitration(chain.web3, deployment.arbitration),
         token=PaymentToken(chain.web3, deployment.payment_token),
         operator=operator.address,
         auditors=settings.auditors(),

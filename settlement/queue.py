@@ -50,6 +50,7 @@ ELEMENT_GAS: Mapping[OutboxKind, int] = {
     OutboxKind.VOUCHER_REDEEM: 150_000,
     OutboxKind.LEASE_CLOSE: 120_000,
     OutboxKind.LEASE_END: 0,
+    OutboxKind.CASE_RESOLVE: 500_000,
 }
 """More than one element ever needs; what is not used is not paid for."""
 

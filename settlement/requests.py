@@ -53,6 +53,16 @@ def request_end(session: Session, lease: Lease) -> None:
         _reopen(session, key, true(), datetime.now(UTC) + timedelta(seconds=delay))
 
 
+def request_resolve(
+    session: Session, event: str, case: tuple[int, str, int], deadline: int
+) -> None:
+    """End a case after its deadline, unless that has happened by then."""
+    series, holder, number = case
+    payload: dict[str, str | int] = {"series": str(series), "holder": holder, "number": number}
+    delay = max(0.0, deadline + 1 - time.time())
+    outbox.enqueue(session, OutboxKind.CASE_RESOLVE, f"case.resolve:{event}", payload, delay)
+
+
 def _reopen(session: Session, key: str, which: ColumnElement[bool], due: datetime) -> None:
     row = session.scalars(
         select(OutboxMessage)

@@ -9,7 +9,7 @@ import structlog
 from marketplace_api import outbox
 from marketplace_api.db import session_scope
 from marketplace_api.models import OutboxKind, OutboxMessage
-from settlement import endings, leases, payments
+from settlement import cases, endings, leases, payments
 from settlement.audit import attest
 from settlement.context import Context
 from settlement.failure import give_up
@@ -25,6 +25,7 @@ PREPARE: Mapping[OutboxKind, Callable[[Context, int], None]] = {
     OutboxKind.VOUCHER_REDEEM: payments.prepare_redemptions,
     OutboxKind.LEASE_CLOSE: payments.prepare_closings,
     OutboxKind.LEASE_END: endings.prepare,
+    OutboxKind.CASE_RESOLVE: cases.prepare,
 }
 
 

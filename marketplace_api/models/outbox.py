@@ -22,6 +22,8 @@ class OutboxKind(StrEnum):
     """Redeem a countersigned voucher: {lease_id, sequence}."""
     LEASE_CLOSE = "lease.close"
     """Close a lease on chain: {lease_id}."""
+    CASE_RESOLVE = "case.resolve"
+    """End a case whose time is over: {series, holder, number}."""
     LEASE_END = "lease.end"
     """The window is over: redeem what is counter-signed, then ask to close: {lease_id}."""
 

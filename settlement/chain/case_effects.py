@@ -8,16 +8,20 @@ import structlog
 from sqlalchemy.orm import Session
 
 from contracts.bindings.events import (
+    Answered,
     CaseOpened,
     CaseSettled,
+    Challenged,
     Event,
     IntervalsMissed,
+    NoShowClaimed,
     Paid,
     ReservationFeePaid,
     Shortened,
     SlaCredited,
     Slashed,
     Split,
+    UsageClaimed,
 )
 from contracts.bindings.market import FINAL
 from contracts.protocol.lifecycle import LeaseStatus, advance
@@ -26,7 +30,7 @@ from marketplace_api.models import Lease
 from settlement.chain.past import earlier
 from settlement.chain.seen import Seen
 from settlement.ledger import Kind, PostingKind, money, move, post
-from settlement.requests import request_close, request_end
+from settlement.requests import request_close, request_end, request_resolve
 from settlement.standing import lock_lease_of_position
 
 log = structlog.get_logger()
@@ -113,6 +117,16 @@ def case_opened(session: Session, seen: Seen[CaseOpened]) -> None:
 def undo_case_opened(session: Session, seen: Seen[CaseOpened]) -> None:
     """Nothing is disputed."""
     _dispute(session, seen.event, is_open=False)
+
+
+def case_staged(
+    session: Session,
+    seen: Seen[UsageClaimed] | Seen[Challenged] | Seen[NoShowClaimed] | Seen[Answered],
+) -> None:
+    """From the deadline of the stage on anybody may end the case."""
+    event = seen.event
+    case = (event.series, event.holder, event.number)
+    request_resolve(session, seen.key, case, event.deadline)
 
 
 def case_settled(session: Session, seen: Seen[CaseSettled]) -> None:

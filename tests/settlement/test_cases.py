@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from contracts.bindings.arbitration import Outcome
@@ -10,7 +12,8 @@ from contracts.protocol.lifecycle import LeaseStatus
 from contracts.protocol.typed_data import Verdict
 from contracts.protocol.units import payment_down, share_down
 from marketplace_api.db import session_scope
-from marketplace_api.models import Account, Provider
+from marketplace_api.models import Account, OutboxKind, OutboxMessage, Provider
+from settlement import cases
 from settlement.chain.case_effects import BURNED
 from tests.settlement.chain_node import DISPUTE_FEE, STAGE_S
 from tests.settlement.trade import (
@@ -125,6 +128,34 @@ def test_claim_usage__unchallenged__is_paid_by_resolve(trade: Trade) -> None:
     trade.jump(DURATION)
     trade.close()
     assert trade.lease(series).status is LeaseStatus.CLOSED
+
+
+def make_due(message: OutboxMessage) -> None:
+    """The database's clock does not jump."""
+    with session_scope() as session:
+        row = session.get_one(OutboxMessage, message.id)
+        row.available_at, row.leased_until = datetime.now(UTC) - timedelta(seconds=1), None
+
+
+def test_usage_case__nobody_resolves__settlement_does(trade: Trade) -> None:
+    """Not before the chain's clock is past the deadline, and only once."""
+    series, world = running(trade), trade.world
+    claim(trade, series, 9_000)
+    (message,) = world.messages(OutboxKind.CASE_RESOLVE)
+    case = trade.arbitration.case_of(series, world.buyer.address, world.node.web3.eth.block_number)
+    assert message.available_at.timestamp() == pytest.approx(case.deadline + 1 - trade.ahead, abs=1)
+    make_due(message)
+    assert world.work() == 1
+    assert trade.lease(series).is_disputed
+    assert world.messages(OutboxKind.CASE_RESOLVE)[0].transaction_id is None
+    trade.jump(STAGE_S + 1)
+    make_due(message)
+    cases.prepare(world.context, message.id)
+    assert world.work() == 1
+    lease = trade.lease(series)
+    assert (lease.is_disputed, lease.used_gpu_ms) == (False, 9_000)
+    assert world.messages(OutboxKind.CASE_RESOLVE)[0].done_at is not None
+    trade.agree()
 
 
 @pytest.mark.parametrize(
