@@ -15,6 +15,7 @@ from bourse import (
     Bourse,
     Fill,
     as_tuple,
+    halves,
     reason,
     signer,
     terms,
@@ -214,7 +215,7 @@ class TestRefused:
         chain.mine()
         series = bourse.series(start=start)
         voucher = replace(bourse.voucher(series, 100_000), holder=wallet.address)
-        signed = (as_tuple(voucher), bourse.sign(voucher, "delegate"), b"")
+        signed = (as_tuple(voucher), halves(bourse.sign(voucher, "delegate")), halves(b""))
         assert bourse.redeem(signed).reasons == (reason("BadSignature"),)
         named = bourse.market.setDelegate.encode_input(bourse.address("delegate"))
         wallet.run(bourse.market, named, {"from": accounts[1]})
