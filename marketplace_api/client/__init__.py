@@ -14,9 +14,18 @@
 from marketplace_api.client.client import Bourse
 from marketplace_api.client.delegate import Delegate, JobWatch, Journal
 from marketplace_api.client.errors import BourseError, RefusedError, UnreachableError
-from marketplace_api.client.orders import Slot, Supply, Wish, new_ask, new_bid, sign_order
+from marketplace_api.client.orders import (
+    AcceptedTerms,
+    Slot,
+    Supply,
+    Wish,
+    new_ask,
+    new_bid,
+    sign_order,
+)
 
 __all__ = [
+    "AcceptedTerms",
     "Bourse",
     "BourseError",
     "Delegate",

@@ -17,6 +17,18 @@ _SIGNING_SKEW_S = 2
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedTerms:
+    """Which conditions of a provider will do."""
+
+    max_reservation_fee_bps: int = 0
+    min_sla_credit_bps: int = 0
+    min_notice: int | None = None
+    """Of an interruption, in seconds; None: terms that allow one will not do."""
+    arbiter_set: int = 0
+    """The only arbiters accepted; 0 for any."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What a buyer wants."""
 
@@ -34,13 +46,7 @@ class Wish:
     allow: tuple[str, ...] = ()
     """Providers that may be matched; empty for all."""
     deny: tuple[str, ...] = ()
-    max_reservation_fee_bps: int = 0
-    min_sla_credit_bps: int = 0
-    interruptible: bool = False
-    """Whether terms that allow interruption will do."""
-    min_notice: int = 0
-    arbiter_set: int = 0
-    """The only arbiters accepted; 0 for any."""
+    terms: AcceptedTerms = AcceptedTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +100,11 @@ def new_bid(buyer: str, wish: Wish, market: Market, slot: Slot, now: int) -> Bid
         nonce=slot.nonce,
         epoch=slot.epoch,
         min_isolation=wish.min_isolation.value,
-        max_reservation_fee_bps=wish.max_reservation_fee_bps,
-        min_sla_credit_bps=wish.min_sla_credit_bps,
-        interruptible=wish.interruptible,
-        min_notice=wish.min_notice,
-        arbiter_set=wish.arbiter_set,
+        max_reservation_fee_bps=wish.terms.max_reservation_fee_bps,
+        min_sla_credit_bps=wish.terms.min_sla_credit_bps,
+        interruptible=wish.terms.min_notice is not None,
+        min_notice=wish.terms.min_notice or 0,
+        arbiter_set=wish.terms.arbiter_set,
         constraints=BidConstraints(
             time_in_force=_time_in_force(wish).value, allow=wish.allow, deny=wish.deny
         ),

@@ -23,8 +23,16 @@ from marketplace_api.cli.output import (
 )
 from marketplace_api.cli.tables import print_table
 from marketplace_api.cli.wallet import next_slot, open_desk
-from marketplace_api.client import Supply, Wish, new_ask, sign_order
+from marketplace_api.client import AcceptedTerms, Supply, Wish, new_ask, sign_order
 
+MaxPrice = Annotated[str, typer.Option(help="Most tokens per GPU-hour, e.g. 2.00.")]
+Duration = Annotated[str, typer.Option(help="How long: 72s, 20m, 1h.")]
+ReservationFee = Annotated[int, typer.Option(help="Most kept of unused time, in 0.01 %.")]
+SlaCredit = Annotated[int, typer.Option(help="Least credit for missed time, in 0.01 %.")]
+Notice = Annotated[
+    int | None, typer.Option(min=0, help="Accept interruption with this notice, in seconds.")
+]
+Quantity = Annotated[str, typer.Option(help="Device time to sell in all, e.g. 8h; 0 all free.")]
 Providers = Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")]
 Others = Annotated[list[str] | None, typer.Option(help="Not this provider; may be repeated.")]
 Script = Annotated[Path | None, typer.Option(help="Python script to run in the lease.")]
@@ -38,21 +46,14 @@ SignKey = Annotated[
 
 
 def bid(
-    max_price: Annotated[str, typer.Option(help="Most tokens per GPU-hour, e.g. 2.00.")],
-    duration: Annotated[str, typer.Option(help="How long: 72s, 20m, 1h.")],
+    max_price: MaxPrice,
+    duration: Duration,
     device_class: DeviceClass = DEFAULT_CLASS,
     milli: Annotated[int, typer.Option(help="Thousandths of a device.")] = 1000,
     isolation: Annotated[str, typer.Option(help="Weakest fence that will do.")] = "any",
-    max_reservation_fee: Annotated[
-        int, typer.Option(help="Most that stands for unused time, in 0.01 %.")
-    ] = 0,
-    min_sla_credit: Annotated[
-        int, typer.Option(help="Least credit for missed time, in 0.01 %.")
-    ] = 0,
-    interruptible: Annotated[
-        bool, typer.Option(help="Accept terms that allow interruption.")
-    ] = False,
-    min_notice: Annotated[int, typer.Option(help="Shortest notice of one, in seconds.")] = 0,
+    max_reservation_fee: ReservationFee = 0,
+    min_sla_credit: SlaCredit = 0,
+    min_notice: Notice = None,
     arbiters: Annotated[int, typer.Option(help="The only arbiter set accepted; 0 any.")] = 0,
     allow: Providers = None,
     deny: Others = None,
@@ -69,6 +70,7 @@ def bid(
     as_json: AsJson = False,
 ) -> None:
     """Buy GPU time: sign a bid, and run a job in the lease that it gets."""
+    accepted = AcceptedTerms(max_reservation_fee, min_sla_credit, min_notice, arbiters)
     wish = Wish(
         device_class=device_class,
         milli=milli,
@@ -79,15 +81,10 @@ def bid(
         immediate=immediate,
         allow=tuple(allow or ()),
         deny=tuple(deny or ()),
-        max_reservation_fee_bps=max_reservation_fee,
-        min_sla_credit_bps=min_sla_credit,
-        interruptible=interruptible,
-        min_notice=min_notice,
-        arbiter_set=arbiters,
+        terms=accepted,
     )
     job = plan_job(run, argv or [], input_file or [], memory_mib, wish.duration)
-    wait_s = parse_duration(wait, "wait")
-    buy(BidPlan(wish, job, follow, sign_key, wait_s, yes, as_json))
+    buy(BidPlan(wish, job, follow, sign_key, parse_duration(wait, "wait"), yes, as_json))
 
 
 def ask(
@@ -96,9 +93,7 @@ def ask(
     window: Annotated[str, typer.Option(help="How long from now: 2h.")] = "2h",
     max_milli: Annotated[int, typer.Option(help="Most milli of one fill; 0 for all.")] = 0,
     max_duration: Annotated[str | None, typer.Option(help="Longest fill.")] = None,
-    quantity: Annotated[
-        str, typer.Option(help="Device time to sell in all, e.g. 8h; 0 for what is free.")
-    ] = "0",
+    quantity: Quantity = "0",
     max_fills: Annotated[int, typer.Option(help="How often to sell; 0 without a limit.")] = 0,
     valid: Annotated[
         str, typer.Option(help="How long the ask is good; over 5m only the operator fills it.")

@@ -182,6 +182,27 @@ def test_bid__allow_and_deny__are_signed(run: Run, api: FakeApi):
     assert (bad.code, bad.json["error"]["field"]) == (1, "allow[0]")
 
 
+def test_bid__conditions__are_signed(run: Run, api: FakeApi):
+    """Without them the terms must be plain."""
+    words = ("--max-reservation-fee", 100, "--min-sla-credit", 200, "--min-notice", 60)
+    assert run(*BID, *words, "--arbiters", 3, "--yes", "--json").code == 0
+    assert run(*BID, "--yes", "--json").code == 0
+    asked, plain = api.orders
+    assert isinstance(asked, Bid)
+    assert isinstance(plain, Bid)
+    assert (asked.max_reservation_fee_bps, asked.min_sla_credit_bps) == (100, 200)
+    assert (asked.interruptible, asked.min_notice, asked.arbiter_set) == (True, 60, 3)
+    assert (plain.interruptible, plain.max_reservation_fee_bps, plain.arbiter_set) == (False, 0, 0)
+
+
+def test_ask__quantity_and_fills__are_signed(run: Run, api: FakeApi):
+    """8 h of one device are 28,800,000 GPU-ms."""
+    words = ("ask", "--terms", 1, "--price", "2.00", "--quantity", "8h", "--max-fills", 2)
+    assert run(*words, "--yes", "--json").code == 0
+    (ask,) = api.orders
+    assert (ask.quantity, ask.max_fills) == (28_800_000, 2)
+
+
 def test_bid__missing_option__is_a_usage_error(run: Run):
     """Exit code 2."""
     assert run("bid", "--yes").code == 2
