@@ -206,6 +206,13 @@ class Offer:
     window_end: int = 0
     isolation: int = 0
     terms: int | None = None
+    reservation_fee_bps: int = 0
+    sla_credit_bps: int = 0
+    interruptible: bool = False
+    notice: int = 0
+    arbiter_set: int = 0
+    quantity: int = 0
+    max_fills: int = 0
     simulated: bool = False
 
 

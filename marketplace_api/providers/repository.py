@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,8 +17,12 @@ def find(session: Session, wallet: str) -> Provider | None:
 
 
 def list_all(session: Session, limit: int) -> Sequence[Provider]:
-    """Everyone who registered."""
-    return session.scalars(select(Provider).order_by(Provider.wallet).limit(limit)).all()
+    """Everyone who registered; arbiters, auditors and operators only have a bond."""
+    has_devices = select(Device.hash).where(Device.provider == Provider.wallet).exists()
+    serves = or_(Provider.agent.is_not(None), has_devices)
+    return session.scalars(
+        select(Provider).where(serves).order_by(Provider.wallet).limit(limit)
+    ).all()
 
 
 def devices_of(session: Session, providers: Sequence[str]) -> Sequence[Device]:

@@ -13,7 +13,13 @@ from contracts.protocol.typed_data import AskConstraints, BidConstraints, TimeIn
 from marketplace_api.db import session_scope
 from marketplace_api.matching import repository
 from marketplace_api.matching.records import replay
-from marketplace_api.models import Account, CancelledNonce, OutboxMessage
+from marketplace_api.models import (
+    Account,
+    CancelledNonce,
+    ChainBlock,
+    ChainEvent,
+    OutboxMessage,
+)
 from tests.marketplace_api.market import PRICE, Market
 
 
@@ -74,6 +80,24 @@ class TestMatch:
         matcher.tick()
         assert market.order(second).status is OrderStatus.MATCHED
         assert market.lease_of(first).status is LeaseStatus.FAILED
+
+    def test_match__ask_with_a_limit__counts_what_waits_and_what_the_chain_filled(
+        self, market: Market
+    ) -> None:
+        """Quantity in GPU-ms and number of fills, whoever filled it."""
+        supplier, buyer = market.supplier(devices=4), market.buyer()
+        ask = market.post_ask(supplier, quantity=3 * 72_000, max_fills=3)
+        bids = [market.post_bid(buyer) for _ in range(2)]
+        market.matcher()
+        assert {market.order(bid).status for bid in bids} == {OrderStatus.MATCHED}
+        args = {"ask_digest": ask, "fills": [{"units": 20}]}
+        block = ChainBlock(number=1, hash="0x01", parent_hash="0x00", timestamp=1)
+        market.add(block)
+        found = {"block_hash": "0x01", "tx_hash": "0x02", "log_index": 1, "block_number": 1}
+        market.add(ChainEvent(**found, contract=buyer.address, name="Filled", args=args))
+        late = market.post_bid(buyer)
+        market.matcher()
+        assert market.order(late).status is OrderStatus.OPEN
 
     def test_match__same_buyer_same_second__distinct_series(self, market: Market) -> None:
         """Two fills of one series would be one position: the second starts a second later."""
