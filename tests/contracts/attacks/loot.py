@@ -1,0 +1,152 @@
+"""What an attack took: every account, bond, wallet and lease before and after it.
+
+All are read in one request, so that a test may look as often as it likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from arbiters import BONDED, Court, Lease
+from bourse import PEOPLE
+from brownie import web3
+from counting import escrow
+from requests import Session
+from stateful.node import GAS, GAS_PRICE, error_names
+
+THIEF = "rival"
+WATCHED = (*PEOPLE, "delegate", "agent", *BONDED)
+
+Label = tuple[Any, ...]
+Value = tuple[int, ...]
+
+
+@cache
+def _session() -> Session:
+    return Session()
+
+
+def _ask(body: Any) -> Any:
+    return _session().post(str(web3.provider.endpoint_uri), json=body, timeout=120).json()
+
+
+def _rpc(method: str, *params: Any) -> Any:
+    return _ask({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
+
+
+@cache
+def _unlock(sender: str) -> None:
+    """Let it send without its key, and pay its gas."""
+    _rpc("evm_addAccount", sender, "")
+    _rpc("personal_unlockAccount", sender, "", 0)
+
+
+def sent(contract: Any, data: str, sender: str) -> str:
+    """A transaction without Brownie's trace, which takes a second where it reverts.
+
+    Returns the name of the error, or nothing where it went through."""
+    _unlock(sender)
+    call = {"from": sender, "to": contract.address, "data": data, "gas": hex(GAS)}
+    answer = _rpc("eth_sendTransaction", call | {"gasPrice": hex(GAS_PRICE)})
+    if "error" not in answer:
+        return ""
+    # A call sees the time and the state of the block that the transaction failed in.
+    said = _rpc("eth_call", call, "latest").get("error", {"message": "only in its block"})
+    return error_names().get(str(said.get("data"))[:10], said["message"])
+
+
+def refusal(court: Court, by: str, contract: Any, function: str, *arguments: Any) -> str:
+    """The error with which somebody's transaction reverts; it must."""
+    data = getattr(contract, function).encode_input(*arguments)
+    error = sent(contract, data, court.bourse.address(by))
+    assert error, f"{function} went through"
+    return error
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, str):
+        return value.removeprefix("0x").lower().rjust(64, "0")
+    return f"{value:064x}"
+
+
+def read(views: dict[Label, tuple[Any, str, tuple[Any, ...]]]) -> dict[Label, Value]:
+    """Answers of many views (contract, name, arguments), as words."""
+    batch = []
+    for number, (contract, name, arguments) in enumerate(views.values()):
+        data = getattr(contract, name).signature + "".join(map(_word, arguments))
+        call = {"to": contract.address, "data": data}
+        batch.append(
+            {"jsonrpc": "2.0", "id": number, "method": "eth_call", "params": [call, "latest"]}
+        )
+    answers = {entry["id"]: entry["result"] for entry in _ask(batch)}
+    return {label: _words(answers[number]) for number, label in enumerate(views)}
+
+
+def _words(answer: str) -> Value:
+    return tuple(int(answer[i : i + 64], 16) for i in range(2, len(answer), 64))
+
+
+def books(court: Court, *leases: Lease, others: tuple[str, ...] = ()) -> dict[Label, Value]:
+    """Everything that an attack could change; `others` are addresses without a name."""
+    of = court.bourse
+    named = {name: of.address(name) for name in WATCHED}
+    named |= {"court": of.arbitration.address, "burned": of.registry.BURNED()}
+    named |= {other: other for other in others}
+    views: dict[Label, tuple[Any, str, tuple[Any, ...]]] = {
+        ("held",): (of.market, "totalHeld", ()),
+        ("tokens",): (of.token, "balanceOf", (of.market.address,)),
+    }
+    for name, address in named.items():
+        views["account", name] = (of.market, "accountOf", (address,))
+        views["bond", name] = (of.registry, "bondOf", (address,))
+        views["wallet", name] = (of.token, "balanceOf", (address,))
+    for number, lease in enumerate(leases):
+        key = (lease.series, named.get(lease.holder, lease.holder))
+        views["position", number] = (of.market, "positionOf", key)
+        views["case", number] = (of.arbitration, "caseOf", key)
+    return read(views)
+
+
+@contextmanager
+def unharmed(court: Court, *leases: Lease, others: tuple[str, ...] = ()) -> Iterator[None]:
+    """Nothing changes inside: no balance, nonce, bond, wallet, position or case."""
+    before = books(court, *leases, others=others)
+    yield
+    after = books(court, *leases, others=others)
+    assert not [(x, before[x], after[x]) for x in _differ(before, after)]
+
+
+def _differ(before: dict[Label, Value], after: dict[Label, Value]) -> list[Label]:
+    return [label for label in before if before[label] != after[label]]
+
+
+def money(
+    court: Court, action: Callable[[], Any], *leases: Lease, others: tuple[str, ...] = ()
+) -> dict[str, int]:
+    """Whose money an action changed, and by how much: accounts by name, `bond of` and `wallet of`
+    them, `escrow` of all the leases together. The sum of what the market holds is checked."""
+    before, escrowed = books(court, others=others), _escrow(court, leases)
+    action()
+    after = books(court, others=others)
+    changed = {"escrow": _escrow(court, leases) - escrowed}
+    for label in _differ(before, after):
+        kind, *rest = label
+        delta = _amount(kind, after[label]) - _amount(kind, before[label])
+        name = f"{'' if kind == 'account' else f'{kind} of '}{rest[0]}" if rest else kind
+        changed[name] = delta
+    held = changed.pop("held", 0)
+    assert held == changed.pop("tokens", 0)
+    inside = sum(delta for name, delta in changed.items() if not name.startswith("wallet"))
+    assert inside == held, changed
+    return {name: delta for name, delta in changed.items() if delta}
+
+
+def _amount(kind: str, value: Value) -> int:
+    """A bond is what is bonded and what is on its way out."""
+    return value[0] + value[1] if kind == "bond" else value[0]
+
+
+def _escrow(court: Court, leases: tuple[Lease, ...]) -> int:
+    return sum(escrow(court.bourse, lease.series, lease.holder) for lease in leases)
