@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from brownie import chain
 from hypothesis import strategies
 from stateful import case_calls as case
 from stateful import money_calls as money
@@ -64,6 +65,10 @@ class Protocol:
                 everybody_leaves(self.play)
         finally:
             self.play.twin.node.rpc("miner_start")
+
+    def teardown_final(self) -> None:
+        """Brownie undoes a run before the next one only: the last would stay for other tests."""
+        chain.revert()
 
     def rule_trade(self, st_seed: int) -> None:
         self._step(Random(st_seed), TRADE)

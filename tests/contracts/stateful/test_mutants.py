@@ -16,7 +16,6 @@ from model.orders import Group, Wanted
 from model.parts import Account, Lease
 from model.state import State
 from stateful.machine import wallet_of
-from stateful.opening import open_bourse
 from stateful.play import Play
 from stateful.rules import rule_1__tokens_are_balances_escrow_and_bonds
 from stateful.twin import Mismatch, Twin
@@ -32,11 +31,6 @@ USED = 1_234_567
 """Worth a broken number of units, of which the fee is broken too."""
 INTERRUPTIBLE = 2
 """Number of the terms with a reservation fee and a credit."""
-
-
-@pytest.fixture(scope="module")
-def opened() -> Twin:
-    return open_bourse()
 
 
 @pytest.fixture

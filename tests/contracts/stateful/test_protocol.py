@@ -12,10 +12,8 @@ from os import environ
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck
 from stateful.machine import Protocol, wallet_of
-from stateful.opening import open_bourse
 from stateful.twin import Twin
 
 SETTINGS = {
@@ -24,11 +22,6 @@ SETTINGS = {
     "deadline": None,
     "suppress_health_check": HealthCheck.all(),
 }
-
-
-@pytest.fixture(scope="module")
-def opened() -> Twin:
-    return open_bourse()
 
 
 def test_protocol__random_calls__as_the_model(

@@ -16,10 +16,10 @@ from model.state import State
 from stateful.node import Node, Receipt
 from stateful.views import Label, Reader, Value, expected
 
-FULL_EVERY = int(environ.get("GPUBOURSE_MODEL_FULL", "12"))
+FULL_EVERY = int(environ.get("GPUBOURSE_MODEL_FULL", "15"))
 """After so many calls everything is read from the chain, between them what a call should have
 changed and a few labels in turn."""
-IN_TURN = 6
+IN_TURN = 4
 
 
 class Mismatch(AssertionError):  # noqa: N818 - not an error of the program
