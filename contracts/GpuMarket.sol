@@ -12,18 +12,14 @@ import {ISeriesMetadata} from "./interfaces/ISeriesMetadata.sol";
 import {Account, AccountLib} from "./libraries/Account.sol";
 import {Accounts} from "./libraries/Accounts.sol";
 import {Books, BooksLib, Slot} from "./libraries/Books.sol";
+import {Fills} from "./libraries/Fills.sol";
 import {OrderRecord, OrderRecordLib} from "./libraries/OrderRecord.sol";
-import {OrderRules} from "./libraries/OrderRules.sol";
 import {Payee, Payout, Wiring} from "./libraries/Payout.sol";
 import {Position, PositionLib} from "./libraries/Position.sol";
 import {Recut} from "./libraries/Recut.sol";
 import {SeriesId} from "./libraries/SeriesId.sol";
 import {Signatures} from "./libraries/Signatures.sol";
-import {Units} from "./libraries/Units.sol";
 import {VoucherRules} from "./libraries/VoucherRules.sol";
-import {Ask, AskLib} from "./types/Ask.sol";
-import {Bid, BidLib} from "./types/Bid.sol";
-import {SaleTerms} from "./types/Terms.sol";
 import {Timing, TimingLib} from "./types/Timing.sol";
 import {UsageGroup} from "./types/UsageGroup.sol";
 import {Voucher, VoucherLib} from "./types/Voucher.sol";
@@ -57,13 +53,6 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     uint32 public immutable REDEEM_GRACE;
 
     Books private _books;
-
-    /// @dev What one ask means to all its bids.
-    struct Sale {
-        bytes32 askDigest;
-        SaleTerms terms;
-        OrderRecord record;
-    }
 
     modifier only(address module) {
         if (msg.sender != module) revert OnlyModule(msg.sender);
@@ -156,90 +145,9 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
     /// @inheritdoc IGpuMarket
     function fill(AskGroup[] calldata groups) external returns (bytes4[][] memory reasons) {
         if (parameters.paused()) revert FillsPaused();
+        Fills.Venue memory venue = Fills.Venue(registry, _domainSeparatorV4(), START_GRACE);
         reasons = new bytes4[][](groups.length);
-        for (uint256 i = 0; i < groups.length; ++i) reasons[i] = _fillGroup(groups[i]);
-    }
-
-    function _fillGroup(AskGroup calldata group) private returns (bytes4[] memory reasons) {
-        uint256 bids = group.fills.length;
-        reasons = new bytes4[](bids);
-        (Sale memory sale, bytes4 refusal) = _openSale(group.ask, group.signature);
-        if (refusal != 0) {
-            emit FillSkipped(sale.askDigest, 0, refusal);
-            for (uint256 i = 0; i < bids; ++i) reasons[i] = refusal;
-            return reasons;
-        }
-        FilledBid[] memory filled = new FilledBid[](bids);
-        uint256 count;
-        for (uint256 i = 0; i < bids; ++i) {
-            FilledBid memory result = filled[count];
-            result.bid = _hashTypedDataV4(BidLib.hash(group.fills[i].bid));
-            refusal = _fillBid(group.ask, sale, group.fills[i], result);
-            reasons[i] = refusal;
-            if (refusal == 0) ++count;
-            else emit FillSkipped(sale.askDigest, result.bid, refusal);
-        }
-        if (count == 0) return reasons;
-        if (OrderRules.keepsRecord(group.ask)) _books.records[sale.askDigest] = sale.record;
-        emit Filled(sale.askDigest, sale.terms.pay.provider(), group.ask.terms, OrderRules.first(filled, count));
-    }
-
-    function _openSale(Ask calldata ask, bytes calldata signature)
-        private
-        view
-        returns (Sale memory sale, bytes4 refusal)
-    {
-        sale.askDigest = _hashTypedDataV4(AskLib.hash(ask));
-        if (ask.series != 0) return (sale, WrongMarket.selector);
-        refusal = OrderRules.validity(ask.validFrom, ask.deadline, ask.filler);
-        if (refusal != 0) return (sale, refusal);
-        sale.terms = registry.saleTerms(ask.terms);
-        address provider = sale.terms.pay.provider();
-        if (provider == address(0) || provider != ask.seller) return (sale, TermsNotSellers.selector);
-        Account account = _books.accounts[ask.seller];
-        if (account.epoch() != ask.epoch) return (sale, EpochMismatch.selector);
-        if (!account.isOpen(ask.nonce)) return (sale, NonceSpent.selector);
-        if (!Signatures.isValid(ask.seller, sale.askDigest, signature)) return (sale, BadSignature.selector);
-        if (OrderRules.keepsRecord(ask)) sale.record = _books.records[sale.askDigest];
-    }
-
-    /// @dev Every check that has no effect comes before `reserve`, the first effect, which is also the last check.
-    function _fillBid(Ask calldata ask, Sale memory sale, BidFill calldata wanted, FilledBid memory result)
-        private
-        returns (bytes4 refusal)
-    {
-        Bid calldata bid = wanted.bid;
-        refusal = OrderRules.pair(ask, sale.terms, wanted);
-        if (refusal == 0) refusal = OrderRules.start(wanted.start, START_GRACE);
-        uint256 gpuMs = uint256(wanted.milli) * wanted.duration;
-        if (refusal == 0) refusal = OrderRules.askRest(ask, sale.record, gpuMs);
-        if (refusal != 0) return refusal;
-
-        uint256 ticks = wanted.pricePerGpuHour / Units.TICK;
-        uint256 cost = Units.cost(gpuMs / Units.LOT, ticks);
-        Account account = _books.accounts[bid.buyer];
-        OrderRecord record;
-        if (OrderRules.keepsRecord(bid)) record = _books.records[result.bid];
-        refusal = OrderRules.bidRest(bid, record, wanted.milli, cost);
-        if (refusal == 0) refusal = OrderRules.buyer(bid, account, cost);
-        if (refusal != 0) return refusal;
-        if (!Signatures.isValid(bid.buyer, result.bid, wanted.signature)) return BadSignature.selector;
-
-        uint256 series = SeriesId.pack(wanted.start, wanted.duration, ticks, sale.terms.pay.step(), ask.terms);
-        Position position = _books.positions[series][bid.buyer].position;
-        if (position.flags() != 0) return PositionNotOpen.selector;
-        refusal = registry.reserve(ask.terms, wanted.milli, wanted.start, wanted.start + wanted.duration);
-        if (refusal != 0) return refusal;
-
-        record = record.add(gpuMs, wanted.milli, cost);
-        sale.record = sale.record.add(gpuMs, wanted.milli, cost);
-        if (OrderRules.keepsRecord(bid)) _books.records[result.bid] = record;
-        account = account.debit(cost);
-        _books.accounts[bid.buyer] = OrderRules.isDone(bid, record) ? account.spend(bid.nonce) : account;
-        uint256 units = gpuMs / Units.LOT;
-        _books.positions[series][bid.buyer].position = position.add(units, wanted.milli, wanted.start + wanted.duration);
-        (result.buyer, result.series, result.milli, result.units) = (bid.buyer, series, wanted.milli, uint64(units));
-        emit TransferSingle(msg.sender, address(0), bid.buyer, series, units);
+        for (uint256 i = 0; i < groups.length; ++i) reasons[i] = Fills.group(_books, venue, groups[i]);
     }
 
     // ------------------------------------------------------------------ redeem

@@ -7,9 +7,9 @@ import {IParameters} from "./interfaces/IParameters.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {AttestationRules} from "./libraries/AttestationRules.sol";
 import {Bonds} from "./libraries/Bonds.sol";
+import {Fleet, FleetLib} from "./libraries/Fleet.sol";
 import {Lanes} from "./libraries/Lanes.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
-import {Units} from "./libraries/Units.sol";
 import {Attestation, AttestationLib} from "./types/Attestation.sol";
 import {PayTerms, PayTermsLib, RegisteredTerms, SaleTerms, Terms} from "./types/Terms.sol";
 import {Timing, TimingLib} from "./types/Timing.sol";
@@ -17,10 +17,10 @@ import {Timing, TimingLib} from "./types/Timing.sol";
 /// @title Providers, terms, devices, sold hours and bonds
 contract ProviderRegistry is IProviderRegistry, EIP712 {
     using Bonds for Bond;
+    using FleetLib for Fleet;
     using Lanes for mapping(uint256 slot => uint256 word);
     using TimingLib for Timing;
 
-    uint256 private constant MAX_CLASSES = 64;
     /// @inheritdoc IProviderRegistry
     address public constant BURNED = 0x000000000000000000000000000000000000dEaD;
 
@@ -41,13 +41,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     /// @inheritdoc IProviderRegistry
     mapping(address provider => address agent) public agentOf;
     mapping(address provider => mapping(address agent => uint256 until)) private _replacedUntil;
-    mapping(address account => Bond bond) private _bonds;
-    mapping(address provider => bytes32[] classes) private _classes;
-    mapping(address provider => mapping(bytes32 deviceClass => Capacity capacity)) private _capacity;
-    mapping(address provider => mapping(bytes32 deviceClass => bytes32[] devices)) private _devicesOf;
-    mapping(address provider => mapping(bytes32 deviceClass => mapping(uint256 slot => uint256 word)))
-        private _calendar;
-    mapping(bytes32 device => Device state) private _devices;
+    Fleet private _fleet;
 
     modifier onlyMarket() {
         if (msg.sender != market) revert OnlyMarket(market, msg.sender);
@@ -114,7 +108,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
 
     /// @inheritdoc IProviderRegistry
     function requestUnbonding(uint64 amount) external {
-        Bond storage bond = _bonds[msg.sender];
+        Bond storage bond = _fleet.bonds[msg.sender];
         if (amount == 0) revert ZeroAmount();
         if (amount > bond.bonded) revert InsufficientBond(bond.bonded, amount);
         uint40 ends = uint40(_lastSoldEnd(msg.sender) + REDEEM_GRACE + _longestCase);
@@ -135,8 +129,9 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
             _registered(attestations[i].provider);
             AttestationRules.checkFields(attestations[i], ALLOW_SIMULATED);
             bytes32 digest = _hashTypedDataV4(AttestationLib.hash(attestations[i]));
-            address[] memory auditors = AttestationRules.checkAuditors(_parameters, digest, signatures[i], _bonds);
-            _enrol(attestations[i]);
+            address[] memory auditors =
+                AttestationRules.checkAuditors(_parameters, digest, signatures[i], _fleet.bonds);
+            _fleet.enrol(_parameters, attestations[i]);
             _payAuditors(auditors);
         }
     }
@@ -149,133 +144,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
 
     /// @inheritdoc IProviderRegistry
     function removeDevice(bytes32 device) external {
-        Device storage state = _devices[device];
-        address provider = state.provider;
-        bytes32 deviceClass = state.deviceClass;
-        if (provider == address(0)) revert DeviceUnknown(device);
-        if (msg.sender != provider && block.timestamp < state.expiry) revert NotRemovable(device, state.expiry);
-        Capacity storage capacity = _capacity[provider][deviceClass];
-        uint256 lanes = capacity.lanes - Units.WHOLE_MILLI / capacity.laneMilli;
-        // From the first second of the running hour: until that is over, `close` may give it back, and must find
-        // lanes of the size that it was charged in.
-        uint40 hour = uint40((block.timestamp / 1 hours) * 1 hours);
-        uint256 sold = peakLanes(provider, deviceClass, hour, capacity.lastSoldEnd);
-        if (lanes < sold) revert HoursSold(lanes, sold);
-
-        if (state.parent != 0) --_devices[state.parent].slices;
-        _forget(_devicesOf[provider][deviceClass], state);
-        _setCapacity(provider, deviceClass, uint16(lanes), capacity.laneMilli);
-        emit DeviceRemoved(provider, device, deviceClass);
-    }
-
-    function _enrol(Attestation calldata attestation) private {
-        Device storage state = _devices[attestation.device];
-        address provider = attestation.provider;
-        bytes32 deviceClass = attestation.deviceClass;
-        if (attestation.expiry <= state.expiry) revert StaleAttestation(attestation.expiry, state.expiry);
-        Capacity storage capacity = _capacity[provider][deviceClass];
-        uint16 lanes = capacity.lanes;
-        if (lanes != 0 && capacity.laneMilli != attestation.laneMilli) {
-            revert LaneMismatch(attestation.laneMilli, capacity.laneMilli);
-        }
-        if (state.provider == address(0)) {
-            _admit(attestation, state);
-            lanes = _addLanes(provider, deviceClass, lanes, attestation.laneMilli);
-            bytes32[] storage devices = _devicesOf[provider][deviceClass];
-            state.index = uint16(devices.length);
-            devices.push(attestation.device);
-        } else if (
-            state.provider != provider || state.deviceClass != deviceClass || state.parent != attestation.parent
-        ) {
-            revert DeviceTaken(attestation.device, state.provider);
-        }
-        state.expiry = attestation.expiry;
-        state.simulated = attestation.simulated;
-        _raiseParentExpiry(attestation);
-        _emitAttested(attestation);
-        _setCapacity(provider, deviceClass, lanes, attestation.laneMilli);
-    }
-
-    /// @dev A whole device and its slices exclude each other, and neither comes back by an attestation that is
-    /// older than the one that replaced it.
-    function _admit(Attestation calldata attestation, Device storage state) private {
-        if (state.slices != 0) revert SlicesEnrolled(attestation.device, state.slices);
-        if (attestation.parent != 0) {
-            Device storage parent = _devices[attestation.parent];
-            if (parent.provider != address(0)) revert ParentEnrolled(attestation.device, attestation.parent);
-            if (parent.slices == 0 && attestation.expiry <= parent.expiry) {
-                revert StaleAttestation(attestation.expiry, parent.expiry);
-            }
-            ++parent.slices;
-        }
-        (state.provider, state.deviceClass, state.parent) =
-            (attestation.provider, attestation.deviceClass, attestation.parent);
-    }
-
-    function _addLanes(address provider, bytes32 deviceClass, uint256 lanes, uint256 laneMilli)
-        private
-        returns (uint16)
-    {
-        lanes += Units.WHOLE_MILLI / laneMilli;
-        if (lanes > Lanes.MAX_LANES) revert TooManyLanes(lanes, Lanes.MAX_LANES);
-        bytes32[] storage classes = _classes[provider];
-        // The first lane of a class ever: its record is still empty.
-        if (_capacity[provider][deviceClass].laneMilli == 0) {
-            if (classes.length == MAX_CLASSES) revert TooManyClasses(classes.length + 1, MAX_CLASSES);
-            classes.push(deviceClass);
-        }
-        return uint16(lanes);
-    }
-
-    function _raiseParentExpiry(Attestation calldata attestation) private {
-        if (attestation.parent == 0) return;
-        Device storage parent = _devices[attestation.parent];
-        if (parent.expiry < attestation.expiry) parent.expiry = attestation.expiry;
-    }
-
-    function _forget(bytes32[] storage devices, Device storage state) private {
-        bytes32 last = devices[devices.length - 1];
-        devices[state.index] = last;
-        _devices[last].index = state.index;
-        devices.pop();
-        (state.provider, state.index, state.simulated) = (address(0), 0, false);
-        (state.deviceClass, state.parent) = (0, 0);
-    }
-
-    function _setCapacity(address provider, bytes32 deviceClass, uint16 lanes, uint16 laneMilli) private {
-        Capacity storage capacity = _capacity[provider][deviceClass];
-        Bond storage bond = _bonds[provider];
-        uint256 attested = uint256(capacity.lanes) * capacity.laneMilli;
-        uint256 before = attested * capacity.minBondPerMilli;
-        capacity.lanes = lanes;
-        capacity.laneMilli = laneMilli;
-        capacity.expiry = _earliestExpiry(_devicesOf[provider][deviceClass]);
-        capacity.minBondPerMilli = _parameters.minBondPerMilli(deviceClass);
-        uint256 required = bond.required + uint256(lanes) * laneMilli * capacity.minBondPerMilli - before;
-        if (required > type(uint64).max) revert BondOverflow(required, type(uint64).max);
-        bond.required = uint64(required);
-        bond.attestedMilli = uint32(bond.attestedMilli + uint256(lanes) * laneMilli - attested);
-        emit CapacityChanged(provider, deviceClass, lanes, laneMilli, capacity.expiry);
-    }
-
-    function _earliestExpiry(bytes32[] storage devices) private view returns (uint40 earliest) {
-        for (uint256 i = 0; i < devices.length; ++i) {
-            uint40 expiry = _devices[devices[i]].expiry;
-            if (i == 0 || expiry < earliest) earliest = expiry;
-        }
-    }
-
-    function _emitAttested(Attestation calldata attestation) private {
-        emit DeviceAttested(
-            attestation.provider,
-            attestation.device,
-            attestation.deviceClass,
-            attestation.parent,
-            attestation.laneMilli,
-            attestation.expiry,
-            attestation.evidence,
-            attestation.simulated
-        );
+        _fleet.remove(_parameters, device);
     }
 
     // ------------------------------------------------------------------ the market's hooks
@@ -289,19 +158,19 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         RegisteredTerms storage stored = _terms[terms];
         PayTerms pay = stored.pay;
         (address provider, bytes32 deviceClass) = (pay.provider(), stored.deviceClass);
-        Capacity memory capacity = _capacity[provider][deviceClass];
+        Capacity memory capacity = _fleet.capacity[provider][deviceClass];
         if (capacity.lanes == 0) return NotAttested.selector;
         if (block.timestamp >= capacity.expiry) return AttestationExpired.selector;
         if (pay.step() % capacity.laneMilli != 0) return StepMismatch.selector;
-        if (_bonds[provider].bonded < _bonds[provider].required) return BondTooLow.selector;
+        if (_fleet.bonds[provider].bonded < _fleet.bonds[provider].required) return BondTooLow.selector;
 
         uint256 wanted = milli / capacity.laneMilli;
         if (wanted > capacity.lanes) return OverCapacity.selector;
         (uint256 from, uint256 to) = Lanes.hoursOf(start, end);
-        mapping(uint256 slot => uint256 word) storage calendar = _calendar[provider][deviceClass];
+        mapping(uint256 slot => uint256 word) storage calendar = _fleet.calendar[provider][deviceClass];
         if (!calendar.within(from, to, capacity.lanes - wanted)) return OverCapacity.selector;
         calendar.charge(from, to, wanted);
-        if (end > capacity.lastSoldEnd) _capacity[provider][deviceClass].lastSoldEnd = end;
+        if (end > capacity.lastSoldEnd) _fleet.capacity[provider][deviceClass].lastSoldEnd = end;
     }
 
     /// @inheritdoc IProviderRegistry
@@ -311,20 +180,20 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         uint256 running = start > block.timestamp ? start : block.timestamp;
         (uint256 from, uint256 to) = Lanes.hoursOf(running, end);
         // No lane changes its size before the last sold hour is over, so this is what was charged.
-        uint256 lanes = milli / _capacity[provider][deviceClass].laneMilli;
-        _calendar[provider][deviceClass].free(from, to, lanes);
+        uint256 lanes = milli / _fleet.capacity[provider][deviceClass].laneMilli;
+        _fleet.calendar[provider][deviceClass].free(from, to, lanes);
     }
 
     /// @inheritdoc IProviderRegistry
     function addBond(address account, uint64 amount) external onlyMarket {
-        uint64 bonded = _bonds[account].bonded + amount;
-        _bonds[account].bonded = bonded;
+        uint64 bonded = _fleet.bonds[account].bonded + amount;
+        _fleet.bonds[account].bonded = bonded;
         emit BondAdded(account, amount, bonded);
     }
 
     /// @inheritdoc IProviderRegistry
     function takeUnbonded(address account) external onlyMarket returns (uint64 amount) {
-        Bond storage bond = _bonds[account];
+        Bond storage bond = _fleet.bonds[account];
         amount = bond.unbonding;
         if (amount == 0) revert NothingUnbonding(account);
         if (block.timestamp < bond.unbondingEnds) revert UnbondingNotOver(bond.unbondingEnds, block.timestamp);
@@ -335,7 +204,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
 
     /// @inheritdoc IProviderRegistry
     function takeBond(address provider, uint256 milli, uint256 amount) external onlyMarket returns (uint256 taken) {
-        Bond storage bond = _bonds[provider];
+        Bond storage bond = _fleet.bonds[provider];
         uint256 share = bond.share(milli);
         taken = bond.take(amount < share ? amount : share);
         emit CreditTaken(provider, uint64(taken));
@@ -348,7 +217,7 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         returns (uint256 taken)
     {
         if (evidence == 0) revert NoEvidence();
-        taken = _bonds[account].take(amount);
+        taken = _fleet.bonds[account].take(amount);
         uint256 toVictim = victimPart < taken ? victimPart : taken;
         emit Slashed(account, victim, uint64(taken), uint64(toVictim), evidence);
         if (toVictim != 0) IGpuMarket(market).creditFromBond(victim, toVictim);
@@ -403,66 +272,64 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     /// @inheritdoc IProviderRegistry
     function isLapsed(uint64 number) external view returns (bool) {
         RegisteredTerms storage stored = _terms[number];
-        Capacity storage capacity = _capacity[stored.pay.provider()][stored.deviceClass];
+        Capacity storage capacity = _fleet.capacity[stored.pay.provider()][stored.deviceClass];
         return capacity.lanes == 0 || block.timestamp >= capacity.expiry;
     }
 
     /// @inheritdoc IProviderRegistry
     function capacityOf(address provider, bytes32 deviceClass) external view returns (Capacity memory) {
-        return _capacity[provider][deviceClass];
+        return _fleet.capacity[provider][deviceClass];
     }
 
     /// @inheritdoc IProviderRegistry
     function soldLanes(address provider, bytes32 deviceClass, uint256 hour) external view returns (uint256) {
-        return _calendar[provider][deviceClass].sold(hour);
+        return _fleet.calendar[provider][deviceClass].sold(hour);
     }
 
     /// @inheritdoc IProviderRegistry
     function peakLanes(address provider, bytes32 deviceClass, uint40 start, uint40 end)
-        public
+        external
         view
         returns (uint256)
     {
-        if (end <= start) return 0;
-        (uint256 from, uint256 to) = Lanes.hoursOf(start, end);
-        return _calendar[provider][deviceClass].peak(from, to);
+        return _fleet.peakLanes(provider, deviceClass, start, end);
     }
 
     /// @inheritdoc IProviderRegistry
     function classesOf(address provider) external view returns (bytes32[] memory) {
-        return _classes[provider];
+        return _fleet.classes[provider];
     }
 
     /// @inheritdoc IProviderRegistry
     function devicesOf(address provider, bytes32 deviceClass) external view returns (bytes32[] memory) {
-        return _devicesOf[provider][deviceClass];
+        return _fleet.devicesOf[provider][deviceClass];
     }
 
     /// @inheritdoc IProviderRegistry
     function deviceOf(bytes32 device) external view returns (Device memory) {
-        return _devices[device];
+        return _fleet.devices[device];
     }
 
     /// @inheritdoc IProviderRegistry
     function bondOf(address account) external view returns (Bond memory) {
-        return _bonds[account];
+        return _fleet.bonds[account];
     }
 
     /// @inheritdoc IProviderRegistry
     function freeBond(address account) external view returns (uint256) {
-        return _bonds[account].free();
+        return _fleet.bonds[account].free();
     }
 
     /// @inheritdoc IProviderRegistry
     function leaseBond(address provider, uint256 milli) external view returns (uint256) {
-        return _bonds[provider].share(milli);
+        return _fleet.bonds[provider].share(milli);
     }
 
     function _lastSoldEnd(address provider) private view returns (uint256 last) {
         last = block.timestamp;
-        bytes32[] storage classes = _classes[provider];
+        bytes32[] storage classes = _fleet.classes[provider];
         for (uint256 i = 0; i < classes.length; ++i) {
-            uint256 end = _capacity[provider][classes[i]].lastSoldEnd;
+            uint256 end = _fleet.capacity[provider][classes[i]].lastSoldEnd;
             if (end > last) last = end;
         }
     }

@@ -140,7 +140,8 @@ interface IProviderRegistry {
     /// @notice Become a provider; the caller is the owner key, `agent` the hot key that signs receipts only.
     function register(address agent) external;
 
-    /// @notice Replace the agent key; the old one still counts in final vouchers for `REDEEM_GRACE`.
+    /// @notice Replace the agent key; the old one still counts for `REDEEM_GRACE`: in
+    /// final vouchers, in those with missed intervals and in usage claims.
     function setAgent(address agent) external;
 
     /// @notice Register terms under the next number; immutable, with the fee of this moment.

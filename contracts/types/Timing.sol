@@ -7,7 +7,8 @@ struct Timing {
     uint32 startGrace;
     /// How long before its start units stop being transferable.
     uint32 freeze;
-    /// How long after the end usage may be redeemed and a case opened, and a replaced key still counts.
+    /// How long after the end nobody can close (so that usage is paid first) and a case may be opened, and how long a
+    /// replaced key still counts.
     uint32 redeemGrace;
     /// How long the holder may challenge usage that the agent alone claims.
     uint32 challenge;
