@@ -67,7 +67,10 @@ class Bench:
             waiting.put(mutant)
         REPORTS.mkdir(exist_ok=True)
         RAW.write_text("")
-        folders = [self._prepare(number) for number in range(os.cpu_count() or 1)]
+        folders = [
+            self._prepare(number)
+            for number in range(int(os.environ.get("JOBS") or os.cpu_count() or 1))
+        ]
         threads = [threading.Thread(target=self._work, args=(f, waiting)) for f in folders]
         for thread in threads:
             thread.start()
