@@ -94,7 +94,8 @@ def living(
         gpubourse_home=tmp_path / "home",
     )
     context = settlement_context.build(settings)
-    world = World(node, context, Watcher(context.chain, deployment, 1), auditors, keys["treasury"])
+    watcher = Watcher(context.chain, deployment, 1)
+    world = World(node, context, watcher, auditors, (), keys["treasury"])
     stack = Stack(tmp_path, settings)
     try:
         yield world, stack
