@@ -250,7 +250,13 @@ contract Campaign is ResaleActions {
         for (uint256 i = 0; i < people.length; ++i) {
             if (keys[people[i]] != 0) _unbondAll(people[i]);
         }
-        _pass(last + 6 days + 1 - block.timestamp);
+        // A bond stays as long as hours were ever sold, those of leases closed early included.
+        uint256 out = last + 6 days + 1;
+        for (uint256 i = 0; i < people.length; ++i) {
+            uint256 ends = registry.bondOf(people[i]).unbondingEnds;
+            if (ends > out) out = ends;
+        }
+        _pass(out - block.timestamp);
         while (positions.length != 0) {
             Held memory held = positions[positions.length - 1];
             if (_position(held).flags & CASE != 0) court.resolve(held.series, held.holder);
