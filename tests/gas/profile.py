@@ -35,17 +35,22 @@ def costs(chain: Chain, transaction: str, calldata: bytes) -> Counter[str]:
     for at, step in enumerate(steps[:-1]):
         following = steps[at + 1]
         if following["depth"] > step["depth"]:
-            open_calls.append((int(step["gas"]), int(following["gas"]), step["op"]))
+            open_calls.append((_number(step["gas"]), _number(following["gas"]), step["op"]))
             continue
         if following["depth"] < step["depth"]:
             before, given, operation = open_calls.pop()
-            left = int(step["gas"]) - int(step["gasCost"])
+            left = _number(step["gas"]) - _number(step["gasCost"])
             # What the frame did not use comes back.
-            found[_kind({"op": operation})] += before - given - (int(following["gas"]) - left)
-            found[_kind(step)] += int(step["gasCost"])
+            found[_kind({"op": operation})] += before - given - (_number(following["gas"]) - left)
+            found[_kind(step)] += _number(step["gasCost"])
             continue
-        found[_kind(step)] += int(step["gas"]) - int(following["gas"])
+        found[_kind(step)] += _number(step["gas"]) - _number(following["gas"])
     return found
+
+
+def _number(value: int | str) -> int:
+    """Ganache writes some as numbers and some as hex."""
+    return int(value, 16) if isinstance(value, str) else value
 
 
 def _kind(step: dict[str, Any]) -> str:
