@@ -43,12 +43,12 @@ def _unlock(sender: str) -> None:
     _rpc("personal_unlockAccount", sender, "", 0)
 
 
-def sent(contract: Any, data: str, sender: str) -> str:
+def sent(contract: Any, data: str, sender: str, gas: int = GAS) -> str:
     """A transaction without Brownie's trace, which takes a second where it reverts.
 
     Returns the name of the error, or nothing where it went through."""
     _unlock(sender)
-    call = {"from": sender, "to": contract.address, "data": data, "gas": hex(GAS)}
+    call = {"from": sender, "to": contract.address, "data": data, "gas": hex(gas)}
     answer = _rpc("eth_sendTransaction", call | {"gasPrice": hex(GAS_PRICE)})
     if "error" not in answer:
         return ""
