@@ -132,7 +132,7 @@ test-e2e: setup ## one order through all ten steps on the whole stack
 
 .PHONY: gas fuzz coverage mutants slither
 gas: setup ## gas of every row on Ganache; fails on +1 % over the snapshot, UPDATE=1 rewrites it
-	@UPDATE=$(UPDATE) $(BIN)/python -m tests.gas.measure
+	@UPDATE=$(UPDATE) PROFILE=$(PROFILE) $(BIN)/python -m tests.gas.measure
 
 fuzz: setup $(STAMPS)/forge ## random calls against the ten rules, and branch coverage; CALLS=, SEED=
 	@CALLS=$(CALLS) SEED=$(SEED) $(BIN)/python -m tests.fuzz.campaign
