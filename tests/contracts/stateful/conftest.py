@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 
 import pytest
+from stateful.node import Node
 from stateful.opening import open_bourse
 from stateful.twin import Twin
 
 
-@pytest.fixture(scope="session")
-def opened() -> Twin:
+@pytest.fixture(scope="package")
+def opened() -> Iterator[Twin]:
+    """Its blocks lie in the future: what other tests deployed must not find itself there."""
+    before = Node().rpc("evm_snapshot")
     twin = open_bourse()
     # Brownie collects garbage at each revert: quick without the syntax trees that it keeps.
     gc.freeze()
-    return twin
+    yield twin
+    twin.node.rpc("evm_revert", before)

@@ -1,0 +1,1 @@
+"""A package, so that its fixture ends with it (`conftest.py`)."""
