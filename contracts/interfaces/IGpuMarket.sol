@@ -278,7 +278,7 @@ interface IGpuMarket {
 
     /// @notice Pay one provider for many leases of one holder, under one signature of the holder's side; reverts where
     /// that does not hold. Where every item is skipped, no group is reported.
-    /// @return reasons One for each item.
+    /// @return reasons One for each item, zero where it was paid; empty where none was skipped.
     function redeemGroup(UsageGroup calldata group, bytes calldata signature)
         external
         returns (bytes4[] memory reasons);

@@ -75,10 +75,10 @@ library Payout {
         pure
         returns (uint256 payment, uint256 fee)
     {
-        payment = Units.paymentDown(used, ticks) - Units.paymentDown(before, ticks);
-        fee = Units.shareDown(payment, payee.terms.feeBps());
-        // No sum of money in the market exceeds 64 bits.
+        // Usage never falls, and no sum of money in the market exceeds 64 bits.
         unchecked {
+            payment = Units.paymentDown(used, ticks) - Units.paymentDown(before, ticks);
+            fee = Units.shareDown(payment, payee.terms.feeBps());
             payee.earned += payment - fee;
             payee.fees += fee;
         }
@@ -98,35 +98,35 @@ library Payout {
         Payee memory payee;
         lookUp(books, payee, group.terms, wiring.registry);
         uint256[] memory items = group.items;
-        reasons = new bytes4[](items.length);
-        (uint256 payments, uint256 skipped) = (0, 0);
+        (address holder, uint256 shared) = (group.holder, SeriesId.compose(0, group.step, group.terms));
+        uint256 skipped;
         for (uint256 i = 0; i < items.length; ++i) {
-            uint256 series = SeriesId.compose(items[i], group.step, group.terms);
-            (uint256 payment, bytes4 refusal) = _useItem(books, series, group.holder, SeriesId.usedOf(items[i]), payee);
-            payments += payment;
+            uint256 item = items[i];
+            uint256 series = shared | uint104(item);
+            bytes4 refusal = _useItem(books.positions[series][holder], series, SeriesId.usedOf(item), payee);
             if (refusal == 0) continue;
+            if (skipped++ == 0) reasons = new bytes4[](items.length);
             (items[i], reasons[i]) = (0, refusal);
-            ++skipped;
-            emit IGpuMarket.RedeemSkipped(series, group.holder, refusal);
+            emit IGpuMarket.RedeemSkipped(series, holder, refusal);
         }
         if (skipped == items.length) return reasons;
+        uint256 payments = payee.earned + payee.fees;
         emit IGpuMarket.RedeemedGroup(
-            group.holder, payee.terms.provider(), group.terms, group.step, items, payments, payee.fees
+            holder, payee.terms.provider(), group.terms, group.step, items, payments, payee.fees
         );
         credit(books, payee, wiring.parameters);
     }
 
-    function _useItem(Books storage books, uint256 series, address holder, uint256 used, Payee memory payee)
+    function _useItem(Slot storage slot, uint256 series, uint256 used, Payee memory payee)
         private
-        returns (uint256 payment, bytes4 refusal)
+        returns (bytes4 refusal)
     {
-        Slot storage slot = books.positions[series][holder];
         Position position = slot.position;
         uint256 interval = payee.terms.receiptInterval();
         refusal = position.refusal(series.start(), used, position.missed(), false, interval);
-        if (refusal != 0) return (0, refusal);
+        if (refusal != 0) return refusal;
         slot.position = position.use(used);
-        (payment,) = _owe(series.ticks(), position.used(), used, payee);
+        _owe(series.ticks(), position.used(), used, payee);
     }
 
     // ------------------------------------------------------------------ cases

@@ -195,7 +195,10 @@ abstract contract UsageActions is FillActions {
         (bool done, bytes memory result) = _send(F.RedeemGroup, stranger, address(market), data);
         _agree(F.RedeemGroup, signed, done);
         if (!done) return;
-        bool[] memory each = _areZero(F.RedeemGroup, abi.decode(result, (bytes4[])));
+        bytes4[] memory reasons = abi.decode(result, (bytes4[]));
+        // Empty where nothing was skipped.
+        if (reasons.length == 0) reasons = new bytes4[](group.items.length);
+        bool[] memory each = _areZero(F.RedeemGroup, reasons);
         for (uint256 i = 0; i < each.length; ++i) {
             _agree(F.RedeemGroup, fresh[i] != 0, each[i]);
             uint256 used = group.items[i] / 2 ** 104;
