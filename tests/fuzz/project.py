@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -17,14 +18,39 @@ class BuildError(RuntimeError):
     """The contracts do not compile; the message is the compiler's."""
 
 
+class HungError(RuntimeError):
+    """A command that did not end in time; it and its children are gone."""
+
+
 def forge(
-    folder: Path, *arguments: str, **environment: str | int
+    folder: Path, *arguments: str, limit_s: float | None = None, **environment: str | int
 ) -> subprocess.CompletedProcess[str]:
     """Run forge on a folder that looks like this tree."""
-    return subprocess.run(
-        [FORGE, *arguments], env=_environment(folder, environment), text=True,
-        capture_output=True, check=False,
-    )  # fmt: skip
+    return run([FORGE, *arguments], _environment(folder, environment), ROOT, limit_s)
+
+
+def run(
+    command: list[str | Path], environment: dict[str, str], folder: Path, limit_s: float | None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, or to the end of the time that it has."""
+    with subprocess.Popen(
+        command,
+        env=environment,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired as late:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise HungError(f"no end within {limit_s} s") from late
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def start_forge(folder: Path, *arguments: str, **environment: str | int) -> subprocess.Popen[bytes]:

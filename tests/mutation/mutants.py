@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.fuzz.project import REPORTS, ROOT, build, commit, copy_to, forge
+from tests.fuzz.project import REPORTS, ROOT, HungError, build, commit, copy_to, forge
 from tests.fuzz.solidity import parse
+from tests.mutation import brownie
 from tests.mutation.operators import Mutant, mutants
 
 FOLDER = ROOT / ".stamps" / "mutants"
@@ -22,6 +23,8 @@ KNOWN = Path(__file__).absolute().parent / "equivalent.json"
 RAW = REPORTS / "mutants.raw.jsonl"
 RUNS, STEPS = 60, 300
 """The campaign against one mutant: about 20,000 calls."""
+LIMIT_S = 900
+"""After which a mutant counts as found: its loop does not end."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Bench:
         copy_to(folder)
         print(f"copy {number}: compiling", flush=True)
         build(folder)
+        brownie.prepare(folder, number)
         if number == 0 and (failure := failed_test(folder)):
             raise SystemExit(f"the tests fail on the contracts as they are: {failure}")
         return folder
@@ -102,9 +106,9 @@ class Bench:
                 self.verdicts.append(verdict)
                 with RAW.open("a") as raw:
                     raw.write(json.dumps(asdict(verdict) | {"mutant": asdict(mutant)}) + "\n")
-                place = f"{mutant.file}:{mutant.line}"
+                place = f"line {mutant.line} of"
                 head = f"{self._count():>3} {verdict.outcome:<10} {verdict.wall_s:>5.0f} s"
-                print(f"{head}  {place} {mutant.name} [{verdict.by}]", flush=True)
+                print(f"{head}  {place} {mutant.name} [{verdict.by[:80]}]", flush=True)
 
     def _count(self) -> int:
         return sum(verdict.outcome != "stillborn" for verdict in self.verdicts)
@@ -121,16 +125,21 @@ class Bench:
         changed = original[: mutant.start] + mutant.after.encode() + original[mutant.end :]
         try:
             file.write_bytes(changed)
-            outcome, by = self._outcome(folder)
+            outcome, by = self._outcome(folder, mutant)
         finally:
             file.write_bytes(original)
         return Verdict(mutant.name, mutant.line, outcome, by, round(time.monotonic() - began, 1))
 
     @staticmethod
-    def _outcome(folder: Path) -> tuple[str, str]:
+    def _outcome(folder: Path, mutant: Mutant) -> tuple[str, str]:
         if forge(folder, "build", "--quiet").returncode != 0:
             return "stillborn", "the compiler"
-        failure = failed_test(folder)
+        try:
+            failure = failed_test(folder)
+            if not failure and os.environ.get("BROWNIE") != "0":
+                failure = brownie.failed_test(folder, mutant.file)
+        except HungError as hung:
+            failure = str(hung)
         return ("killed", failure) if failure else ("survived", "")
 
 
@@ -138,12 +147,14 @@ def failed_test(folder: Path) -> str:
     """Run the fast tests; returns what the first failure says, or nothing."""
     done = forge(
         folder, "test", "--fail-fast", "--fuzz-runs", str(RUNS), "--fuzz-seed", "3",
-        STEPS=STEPS, FOUNDRY_DISABLE_NIGHTLY_WARNING=1,
+        limit_s=LIMIT_S, STEPS=STEPS,
     )  # fmt: skip
     if done.returncode == 0:
         return ""
     lines = [line for line in done.stdout.splitlines() if line.startswith("[FAIL")]
-    return lines[0][:200] if lines else done.stdout[-200:] + done.stderr[-200:]
+    return (
+        lines[0].split("; counterexample")[0] if lines else done.stdout[-200:] + done.stderr[-200:]
+    )
 
 
 def conclude(verdicts: list[Verdict], total: int, seed: int, wall_s: float) -> int:

@@ -102,7 +102,7 @@ def _of(source: Source) -> Iterator[Change]:
             yield from _branch(source, node)
         elif kind in ("ExpressionStatement", "EmitStatement"):
             start, end = source.span(node)
-            yield "statement deleted", start, _after_semicolon(source, end), ";"
+            yield "statement deleted", start, _after_semicolon(source, end), "{}"
 
 
 def _is_constant(source: Source, at: int) -> bool:
