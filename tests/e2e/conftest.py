@@ -80,6 +80,9 @@ class Stack:
                 market.payment_token,
                 market.market,
                 market.registry,
+                market.parameters,
+                market.resale,
+                market.arbitration,
                 market.treasury,
                 market.deployed_block,
             )
