@@ -9,7 +9,6 @@ from bourse import as_tuple
 from model import cases, proofs
 from model.cases import Kind
 from model.parts import HOUR, Lease, series_of
-from stateful.play import EVIDENCE, Play
 
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.series import device_hash
@@ -21,6 +20,7 @@ from contracts.protocol.typed_data import (
     Verdict,
     Voucher,
 )
+from stateful.play import EVIDENCE, Play
 
 NO_VOUCHER = (0, "0x" + "00" * 20, 0, 0, False, bytes(32))
 
@@ -209,7 +209,9 @@ def prove_overlap(play: Play) -> None:
     started = play.leases(play.is_started) or play.leases()
     if len(started) < 2:
         return
-    receipts = [_receipt(play, play.dice.choice(started)) for _ in range(2)]
+    leases = [play.dice.choice(started) for _ in range(2)]
+    at = {"interval_start": play.now - 100, "interval_end": play.now}
+    receipts = [replace(_receipt(play, lease), **at) for lease in leases]
     if play.one_in(2):
         receipts[1] = replace(receipts[1], devices=(device_hash("elsewhere"),))
     _prove(play, "proveOverlap", proofs.prove_overlap, (receipts[0], receipts[1]))
@@ -268,9 +270,14 @@ def prove_cancelled(play: Play) -> None:
 
 def prove_verdicts(play: Play) -> None:
     """Two verdicts of one arbiter, alike or not."""
-    if not play.verdicts:
+    leases = play.leases()
+    if play.verdicts and play.one_in(2):
+        verdict, name = play.dice.choice(play.verdicts)
+    elif leases:
+        verdict = Verdict(*play.dice.choice(leases), play.pick(1, 2), 2, EVIDENCE)
+        name = play.pick("arbiter1", "arbiter2")
+    else:
         return
-    verdict, name = play.dice.choice(play.verdicts)
     other = replace(verdict, outcome=play.pick(verdict.outcome, 1, 3))
     second = play.pick(name, name, name, "arbiter3")
     domain = _domain(play)
