@@ -28,7 +28,7 @@ _LIMIT_S = 1_800
 
 def prepare(folder: Path, number: int) -> None:
     """Add to a copy of the contracts what Brownie needs."""
-    for name in ("contracts", "tests/contracts", "tests/vectors"):
+    for name in ("contracts", "tests/contracts", "tests/protocol", "tests/vectors"):
         if (ROOT / name).exists():
             ignored = shutil.ignore_patterns("build", "__pycache__", "*.sol")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored, dirs_exist_ok=True)
