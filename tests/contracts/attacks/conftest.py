@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from arbiters import Court, open_court
+from attacks.loot import reader
 from brownie import chain
 
 
@@ -14,6 +15,7 @@ from brownie import chain
 def besieged() -> Court:
     """The court; attacks ask for `court`."""
     court = open_court()
+    reader()
     gc.freeze()
     return court
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from arbiters import BONDED, Court, Lease
 from bourse import PEOPLE
-from brownie import web3
+from brownie import ViewBatch, accounts, web3
 from counting import escrow
+from eth_abi import decode, encode
 from requests import Session
 from stateful.node import GAS, GAS_PRICE, error_names
 
@@ -32,15 +33,15 @@ def _ask(body: Any) -> Any:
     return _session().post(str(web3.provider.endpoint_uri), json=body, timeout=120).json()
 
 
-def _rpc(method: str, *params: Any) -> Any:
+def rpc(method: str, *params: Any) -> Any:
     return _ask({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
 
 
 @cache
 def _unlock(sender: str) -> None:
     """Let it send without its key, and pay its gas."""
-    _rpc("evm_addAccount", sender, "")
-    _rpc("personal_unlockAccount", sender, "", 0)
+    rpc("evm_addAccount", sender, "")
+    rpc("personal_unlockAccount", sender, "", 0)
 
 
 def sent(contract: Any, data: str, sender: str, gas: int = GAS) -> str:
@@ -49,12 +50,28 @@ def sent(contract: Any, data: str, sender: str, gas: int = GAS) -> str:
     Returns the name of the error, or nothing where it went through."""
     _unlock(sender)
     call = {"from": sender, "to": contract.address, "data": data, "gas": hex(gas)}
-    answer = _rpc("eth_sendTransaction", call | {"gasPrice": hex(GAS_PRICE)})
+    answer = rpc("eth_sendTransaction", call | {"gasPrice": hex(GAS_PRICE)})
     if "error" not in answer:
         return ""
     # A call sees the time and the state of the block that the transaction failed in.
-    said = _rpc("eth_call", call, "latest").get("error", {"message": "only in its block"})
-    return error_names().get(str(said.get("data"))[:10], said["message"])
+    return _error(rpc("eth_call", call, "latest").get("error", {"message": "only in its block"}))
+
+
+def answers(sender: str, calls: list[tuple[Any, str]]) -> list[str]:
+    """What many calls would come to: names of errors, nothing where one would go through."""
+    batch = []
+    for number, (contract, data) in enumerate(calls):
+        call = {"from": sender, "to": contract.address, "data": data, "gas": hex(GAS)}
+        batch.append(
+            {"jsonrpc": "2.0", "id": number, "method": "eth_call", "params": [call, "latest"]}
+        )
+    said = {entry["id"]: entry.get("error") for entry in _ask(batch)}
+    found = (said[number] for number in range(len(calls)))
+    return [_error(error) if error else "" for error in found]
+
+
+def _error(error: dict[str, Any]) -> str:
+    return error_names().get(str(error.get("data"))[:10], error["message"])
 
 
 def refusal(court: Court, by: str, contract: Any, function: str, *arguments: Any) -> str:
@@ -65,27 +82,33 @@ def refusal(court: Court, by: str, contract: Any, function: str, *arguments: Any
     return error
 
 
+@cache
+def reader() -> Any:
+    """Answers many views in one call; first asked for before any snapshot, so that it stays."""
+    return accounts[1].deploy(ViewBatch)
+
+
+def read(views: dict[Label, tuple[Any, str, tuple[Any, ...]]]) -> dict[Label, Value]:
+    """Answers of many views (contract, name, arguments), as words."""
+    targets = [contract.address for contract, _, _ in views.values()]
+    data = [
+        bytes.fromhex(getattr(contract, name).signature[2:] + "".join(map(_word, arguments)))
+        for contract, name, arguments in views.values()
+    ]
+    call = reader().read.signature + encode(["address[]", "bytes[]"], [targets, data]).hex()
+    asked = {"to": reader().address, "data": call, "gas": hex(2 * GAS)}
+    answer = bytes.fromhex(rpc("eth_call", asked, "latest")["result"][2:])
+    return dict(zip(views, map(_words, decode(["bytes[]"], answer)[0]), strict=True))
+
+
 def _word(value: Any) -> str:
     if isinstance(value, str):
         return value.removeprefix("0x").lower().rjust(64, "0")
     return f"{value:064x}"
 
 
-def read(views: dict[Label, tuple[Any, str, tuple[Any, ...]]]) -> dict[Label, Value]:
-    """Answers of many views (contract, name, arguments), as words."""
-    batch = []
-    for number, (contract, name, arguments) in enumerate(views.values()):
-        data = getattr(contract, name).signature + "".join(map(_word, arguments))
-        call = {"to": contract.address, "data": data}
-        batch.append(
-            {"jsonrpc": "2.0", "id": number, "method": "eth_call", "params": [call, "latest"]}
-        )
-    answers = {entry["id"]: entry["result"] for entry in _ask(batch)}
-    return {label: _words(answers[number]) for number, label in enumerate(views)}
-
-
-def _words(answer: str) -> Value:
-    return tuple(int(answer[i : i + 64], 16) for i in range(2, len(answer), 64))
+def _words(answer: bytes) -> Value:
+    return tuple(int.from_bytes(answer[i : i + 32], "big") for i in range(0, len(answer), 32))
 
 
 def books(court: Court, *leases: Lease, others: tuple[str, ...] = ()) -> dict[Label, Value]:
@@ -109,16 +132,25 @@ def books(court: Court, *leases: Lease, others: tuple[str, ...] = ()) -> dict[La
     return read(views)
 
 
+def roots(court: Court) -> dict[str, str]:
+    """The root of each contract's storage: as short as it is, nothing in it can change unseen."""
+    of = court.bourse
+    contracts = (of.market, of.registry, of.arbitration, of.parameters, of.timelock, of.token)
+    return {
+        contract._name: rpc("eth_getProof", contract.address, [], "latest")["result"]["storageHash"]
+        for contract in contracts
+    }
+
+
 @contextmanager
-def unharmed(court: Court, *leases: Lease, others: tuple[str, ...] = ()) -> Iterator[None]:
-    """Nothing changes inside: no balance, nonce, bond, wallet, position or case."""
-    before = books(court, *leases, others=others)
+def unharmed(court: Court) -> Iterator[None]:
+    """Nothing changes inside, in the storage of any contract: no balance, nonce, bond or lease."""
+    before = roots(court)
     yield
-    after = books(court, *leases, others=others)
-    assert not [(x, before[x], after[x]) for x in _differ(before, after)]
+    assert roots(court) == before
 
 
-def _differ(before: dict[Label, Value], after: dict[Label, Value]) -> list[Label]:
+def differ(before: dict[Label, Value], after: dict[Label, Value]) -> list[Label]:
     return [label for label in before if before[label] != after[label]]
 
 
@@ -131,7 +163,7 @@ def money(
     action()
     after = books(court, others=others)
     changed = {"escrow": _escrow(court, leases) - escrowed}
-    for label in _differ(before, after):
+    for label in differ(before, after):
         kind, *rest = label
         delta = _amount(kind, after[label]) - _amount(kind, before[label])
         name = f"{'' if kind == 'account' else f'{kind} of '}{rest[0]}" if rest else kind

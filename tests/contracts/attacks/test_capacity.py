@@ -85,7 +85,7 @@ class TestLanes:
         for number in range(3):
             of.registry.removeDevice(of.attestation(f"GPU-{number}").device, of.sends("provider"))
         last = of.attestation("GPU-3").device
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, "provider", of.registry, "removeDevice", last) == "HoursSold"
         at(start + 30)
         court.redeem(lease, 0, is_final=True)
@@ -162,6 +162,6 @@ class TestExpiry:
         first = of.fill(of.ask(terms=PLAIN), Fill(of.bid("other"), start=lease.start))
         assert first.reasons == ((OK,),)
         chain.mine(timestamp=device.expiry)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, THIEF, of.registry, "removeDevice", device.device) == "HoursSold"
         assert lanes(of, lease.start, 1) == [5]

@@ -56,7 +56,7 @@ class TestBribedArbiters:
             "court": -bond,
             "bond of provider": -PRICE - FEE,
         }
-        with unharmed(court, lease):
+        with unharmed(court):
             again = ("claimNoShow", *court.key(lease), b"\1" * 32)
             assert refusal(court, THIEF, court.call, *again) == "PositionFinal"
             said = as_tuple(court.verdict(lease, FRAUD))
@@ -95,7 +95,7 @@ class TestBribedArbiters:
         }
         voucher = court.voucher(lease, 2**63)
         again = ("claimUsage", as_tuple(voucher), court.bourse.sign(voucher, "agent"))
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, "provider", court.call, *again) == "AgentClaimSpent"
 
 
@@ -112,7 +112,7 @@ class TestTwice:
         signed = court.bourse.signed(
             court.voucher(lease, USED + 1, missed_intervals=1), agent="agent"
         )
-        with unharmed(court, lease):
+        with unharmed(court):
             decided = ("decide", as_tuple(verdict), signatures)
             assert refusal(court, THIEF, court.call, *decided) == "NoCase"
             assert refusal(court, THIEF, court.call, "resolve", *court.key(lease)) == "NoCase"
@@ -120,7 +120,7 @@ class TestTwice:
             assert court.bourse.redeem(signed).reasons == (reason("PositionFinal"),)
         rest = PRICE - paid(USED)
         assert money(court, lambda: court.close(lease), lease) == {"buyer": rest, "escrow": -rest}
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, THIEF, court.call, *decided) == "NoCase"
             assert refusal(court, THIEF, court.call, *proof) == "NoPosition"
             assert court.bourse.close((lease.series, "buyer")).reasons == (reason("NoPosition"),)
@@ -133,7 +133,7 @@ class TestTwice:
         court.decide(lease, HONEST)
         dispute(court, lease)
         assert court.case(lease)[0] == 2
-        with unharmed(court, lease):
+        with unharmed(court):
             decided = ("decide", as_tuple(verdict), signatures)
             assert refusal(court, THIEF, court.call, *decided) == "NoCase"
 
@@ -146,7 +146,7 @@ class TestTwice:
         at(lease.end + REDEEM_GRACE - 10)
         dispute(court, lease)
         at(lease.end + REDEEM_GRACE + 10)
-        with unharmed(court, lease):
+        with unharmed(court):
             closed = court.bourse.close((lease.series, "buyer"), by="provider")
             assert closed.reasons == (reason("CaseOpen"),)
         gains = money(court, lambda: court.decide(lease, FRAUD), lease)
@@ -195,7 +195,7 @@ class TestGriefing:
         )
         court.claim(lease, 2**63)
         shown = ("challenge", *court.key(lease), b"\1" * 32)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, THIEF, court.call, *shown) == "InsufficientBalance"
         at(court.case(lease)[4])
         cost = paid(MOST)
@@ -206,7 +206,7 @@ class TestGriefing:
         """Only who speaks for the holder disputes, and pays it from its own account."""
         lease = court.running()
         court.claim(lease, MOST)
-        with unharmed(court, lease):
+        with unharmed(court):
             for name in (THIEF, "provider", "arbiter1", "stranger"):
                 shown = (*court.key(lease), b"\1" * 32)
                 assert refusal(court, name, court.call, "challenge", *shown) == "OnlyHolder"
@@ -264,7 +264,7 @@ class TestRelease:
     def test_provider__interrupts_within_its_notice_of_the_end__refused(self, court: Court) -> None:
         lease = court.lease()
         at(lease.end - 600)
-        with unharmed(court, lease):
+        with unharmed(court):
             interrupted = ("interrupt", *court.key(lease))
             assert refusal(court, "provider", court.call, *interrupted) == "LeaseOver"
 
@@ -294,7 +294,7 @@ class TestRelease:
         court.release(lease)
         hours = lanes(court.bourse, start, 4)
         assert hours[1:] == [0, 0, 0] or hours[2:] == [0, 0]
-        with unharmed(court, lease):
+        with unharmed(court):
             again = ("release", *court.key(lease), b"\1" * 32)
             assert refusal(court, "provider", court.call, *again) == "LeaseOver"
         close = court.bourse.market.close.encode_input([court.key(lease)])

@@ -56,7 +56,7 @@ class TestFill:
         ask, wanted = offer(of, lease.series, THIEF), taking(of, lease.series)
         move = (of.address(THIEF), of.address("stranger"), lease.series, 1000, b"")
         of.market.safeTransferFrom(*move, of.sends(THIEF))
-        with unharmed(court, lease):
+        with unharmed(court):
             assert resell(of, ask, wanted).reasons == ((reason("NoPosition"),),)
 
     def test_provider__interrupts_first__nobody_buys_the_stump(self, court: Court) -> None:
@@ -67,7 +67,7 @@ class TestFill:
         limits = {"max_reservation_fee_bps": 1_000, "interruptible": True}
         wanted = taking(of, lease.series, **limits)
         court.interrupt(lease)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert resell(of, ask, wanted).reasons == ((reason("PositionNotOpen"),),)
 
     def test_filler__is_not_the_named_one__changes_nothing(self, court: Court) -> None:
@@ -90,7 +90,7 @@ class TestClose:
         voucher = court.bourse.signed(court.voucher(lease, HALF))
         for time in (lease.start + 61, lease.end - 5, lease.end + REDEEM_GRACE - 5):
             at(time)
-            with unharmed(court, lease):
+            with unharmed(court):
                 outcome = court.bourse.close((lease.series, THIEF), by=THIEF)
                 assert outcome.reasons == (reason("CloseTooEarly"),)
         cost = paid(HALF)
@@ -111,7 +111,7 @@ class TestClose:
         fee = paid(1_000) // 100 + (cost - paid(1_000)) // 100
         gains = money(court, both, lease)
         assert gains == {"provider": cost - fee, "treasury": fee, "escrow": -cost}
-        with unharmed(court, lease):
+        with unharmed(court):
             stale = court.bourse.redeem(*signed, by=THIEF)
             assert stale.reasons == (reason("VoucherNotNewer"),) * 2
 
@@ -121,7 +121,7 @@ class TestClose:
         expiry = int(of.registry.deviceOf(of.attestation("GPU-0").device)[1])
         assert expiry > lease.start
         of.attest(*(of.attestation(f"GPU-{i}", expiry=expiry + 10) for i in range(4)))
-        with unharmed(court, lease):
+        with unharmed(court):
             outcome = of.close((lease.series, THIEF), by=THIEF)
             assert outcome.reasons == (reason("CloseTooEarly"),)
 
@@ -133,7 +133,7 @@ class TestClaim:
         lease = court.running()
         voucher = court.voucher(lease, 1)
         claim = ("claimUsage", as_tuple(voucher), court.bourse.sign(voucher, "agent"))
-        with unharmed(court, lease):
+        with unharmed(court):
             for name in (THIEF, "buyer", "auditor1", "operator"):
                 assert refusal(court, name, court.call, *claim) == "OnlyProvider"
         court.claim(lease, 300_000)
@@ -158,7 +158,7 @@ class TestClaim:
         lease = court.lease()
         at(lease.end)
         court.claim(lease, 1)
-        with unharmed(court, lease):
+        with unharmed(court):
             shown = ("claimNoShow", *court.key(lease), b"\1" * 32)
             assert refusal(court, "buyer", court.call, *shown) == "CaseOpen"
         court.challenge(lease)
@@ -189,13 +189,13 @@ class TestClaim:
         court.claim(lease, 300_000)
         deadline = court.case(lease)[4]
         at(deadline - 4)
-        with unharmed(court, lease):
+        with unharmed(court):
             resolved = ("resolve", *court.key(lease))
             assert refusal(court, THIEF, court.call, *resolved) == "StageNotOver"
         court.challenge(lease)
         assert court.case(lease)[1:3] == (USAGE, True)
         at(deadline)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, THIEF, court.call, *resolved) == "StageNotOver"
 
     def test_resolve__in_the_first_second_after__beats_a_late_challenge(self, court: Court) -> None:
@@ -203,7 +203,7 @@ class TestClaim:
         court.claim(lease, 300_000)
         at(court.case(lease)[4])
         late = ("challenge", *court.key(lease), b"\1" * 32)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, "buyer", court.call, *late) == "StageOver"
         cost = paid(300_000)
         gains = money(court, lambda: court.resolve(lease), lease)

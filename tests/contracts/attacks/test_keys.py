@@ -42,7 +42,7 @@ class TestDelegate:
         }
         at(revoked + REDEEM_GRACE + 1)
         later = court.voucher(lease, elapsed + 1_000)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert of.redeem(of.signed(later, by="delegate")).reasons == (reason("BadSignature"),)
             shown = ("claimNoShow", *court.key(lease), b"\1" * 32)
             assert refusal(court, "delegate", court.call, *shown) == "OnlyHolder"
@@ -54,7 +54,7 @@ class TestDelegate:
         thief = of.address("delegate")
         own = of.balance("delegate")
         bid = of.bid()
-        with unharmed(court, lease):
+        with unharmed(court):
             forged = of.fill(of.ask(terms=PLAIN), Fill(bid, signature=of.sign(bid, "delegate")))
             assert forged.reasons == ((reason("BadSignature"),),)
             assert refusal(court, "delegate", of.market, "withdraw", thief, own + 1) == (
@@ -78,7 +78,7 @@ class TestAgent:
         voucher = court.voucher(lease, 60_000)
         claim = ("claimUsage", as_tuple(voucher), of.sign(voucher, "agent"))
         shown = (*court.key(lease), b"\1" * 32)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, "agent", court.call, *claim) == "OnlyProvider"
             assert refusal(court, "agent", court.call, "release", *shown) == "OnlyProvider"
             assert refusal(court, "agent", court.call, "interrupt", *court.key(lease)) == (
@@ -87,7 +87,7 @@ class TestAgent:
         at(of.registry.setAgent(of.address("stranger"), of.sends("provider")).timestamp + 1)
         chain.mine(timestamp=chain.time() + REDEEM_GRACE)
         final = court.voucher(lease, 60_000, is_final=True)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, "provider", court.call, *claim) == "BadSignature"
             late = of.redeem(of.signed(final, agent="agent"))
             assert late.reasons == (reason("BadSignature"),)
@@ -102,7 +102,7 @@ class TestAgent:
         old = {"interval_start": 1, "interval_end": 2}
         pair = (court.receipt(lease, **old), court.receipt(lease, samples_root=b"\1" * 32, **old))
         proof = ("proveReceipts", *court.signed_receipts(*pair))
-        with unharmed(court, lease):
+        with unharmed(court):
             assert refusal(court, THIEF, court.call, *proof) == "BadSignature"
 
     def test_agent__in_office__moves_no_money_of_its_provider(self, court: Court) -> None:

@@ -209,7 +209,7 @@ class TestWallet:
         lease = court.lease("buyer", start=of.next_hour(4), terms=1)
         ask = offer(of, lease.series, "buyer", nonce=5)
         lie = replace(ask, seller=thief.address)
-        with unharmed(court, lease, others=(thief.address,)):
+        with unharmed(court):
             outcome = resell(of, lie, taking(of, lease.series), signature=b"")
             assert outcome.reasons == ((reason("NoPosition"),),)
             outcome = resell(of, ask, taking(of, lease.series), signature=b"")

@@ -73,7 +73,7 @@ class TestDomains:
         parts = Series.from_id(lease.series)
         item = lease.series & ((1 << 104) - 1) | 60_000 << 104
         group = UsageGroup(of.address("buyer"), parts.terms, parts.step, (item,))
-        with unharmed(court, lease):
+        with unharmed(court):
             batch = [
                 (as_tuple(voucher), halves(signature), halves(b""))
                 for signature in forged(court, voucher, "buyer")
@@ -90,7 +90,7 @@ class TestDomains:
         voucher = court.voucher(lease, 60_000)
         first, second = court.receipt(lease), court.receipt(lease, samples_root=keccak(b"2"))
         pairs = zip(forged(court, first, "agent"), forged(court, second, "agent"), strict=True)
-        with unharmed(court, lease):
+        with unharmed(court):
             for signature in forged(court, voucher, "agent"):
                 claim = ("claimUsage", as_tuple(voucher), signature)
                 assert refusal(court, "provider", court.call, *claim) == "BadSignature"
@@ -104,7 +104,7 @@ class TestDomains:
         court.challenge(lease)
         verdict = court.verdict(lease, HONEST)
         keys = [court.bourse.keys[name] for name in ("arbiter1", "arbiter2")]
-        with unharmed(court, lease):
+        with unharmed(court):
             for domain in domains(court, "arbitration"):
                 signatures = [key.sign(verdict, domain) for key in keys]
                 decided = ("decide", as_tuple(verdict), signatures)
@@ -145,7 +145,7 @@ class TestOrders:
             Series(start, HOUR, PRICE // 1000, 1000, PLAIN).id, "buyer", start, start + HOUR
         )
         assert money(court, twice, lease) == {"buyer": -PRICE, "escrow": PRICE}
-        with unharmed(court, lease):
+        with unharmed(court):
             assert of.fill(ask, one).reasons == ((reason("NonceSpent"),),)
 
     def test_bid__signature_of_another__fills_nothing(self, court: Court) -> None:
@@ -168,7 +168,7 @@ class TestOrders:
         bid = of.bid("other")
         ask = offer(of, lease.series)
         assert of.fill(of.ask(terms=PLAIN), Fill(bid, start=lease.start)).reasons == ((OK,),)
-        with unharmed(court, lease):
+        with unharmed(court):
             outcome = resell(of, ask, taking(of, lease.series, bid=bid))
             assert outcome.reasons == ((reason("NonceSpent"),),)
 
@@ -194,7 +194,7 @@ class TestOrders:
         lease = court.lease(THIEF, start=of.next_hour(), terms=PLAIN)
         both = offer(of, lease.series, THIEF, terms=PLAIN)
         wanted = taking(of, lease.series)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert resell(of, both, wanted).reasons == ((reason("WrongMarket"),),)
             group = of.group(both, wanted)
             assert of.send("fill", [group]).reasons == ((reason("WrongMarket"),),)
@@ -224,7 +224,7 @@ class TestForms:
         verdict, new = court.verdict(lease, HONEST), of.attestation("GPU-9")
         said = court.sign_verdict(verdict, "arbiter1")
         attested = of.keys["auditor1"].sign(new, of.registry_domain)
-        with unharmed(court, lease):
+        with unharmed(court):
             for form, error in ((compact, "Repeated"), (malleable, "")):
                 decided = ("decide", as_tuple(verdict), [said, form(said)])
                 expected = f"Arbiter{error}" if error else "NotArbiter"
@@ -247,7 +247,7 @@ class TestForms:
             (bytes(32), bytes(32)),
             (b"\xff" * 32, vs),
         ]
-        with unharmed(court, lease):
+        with unharmed(court):
             batch = [(as_tuple(voucher), form, halves(b"")) for form in odd]
             assert of.redeem(*batch).reasons == (reason("BadSignature"),) * len(odd)
 
@@ -255,7 +255,8 @@ class TestForms:
 class TestLeases:
     def test_voucher__of_another_lease_or_holder__pays_nothing(self, court: Court) -> None:
         of = court.bourse
-        mine, theirs = court.lease("buyer"), court.lease("other")
+        mine = court.lease("buyer")
+        theirs = court.lease("other", start=mine.start + 5)
         chain.mine(timestamp=mine.start + HOUR // 2)
         voucher = court.voucher(mine, 60_000)
         signature = halves(of.sign(voucher, "buyer"))
@@ -266,7 +267,7 @@ class TestLeases:
             replace(voucher, used_gpu_ms=60_001),
             replace(voucher, receipt=b"\1" * 32),
         ]
-        with unharmed(court, mine, theirs):
+        with unharmed(court):
             outcome = of.redeem(*((as_tuple(lie), signature, halves(b"")) for lie in lies))
             assert reason("BadSignature") in outcome.reasons
             assert OK not in outcome.reasons
@@ -277,7 +278,7 @@ class TestLeases:
         item = lease.series & ((1 << 104) - 1) | 60_000 << 104
         group = UsageGroup(of.address("buyer"), parts.terms, parts.step, (item,))
         voucher = court.voucher(lease, 60_000)
-        with unharmed(court, lease):
+        with unharmed(court):
             crossed = (as_tuple(voucher), halves(of.sign(group, "buyer")), halves(b""))
             assert of.redeem(crossed).reasons == (reason("BadSignature"),)
             grouped = ("redeemGroup", as_tuple(group), of.sign(voucher, "buyer"))
@@ -295,13 +296,14 @@ class TestLeases:
         verdict = court.verdict(leases[0], HONEST)
         signatures = [court.sign_verdict(verdict, name) for name in ("arbiter1", "arbiter2")]
         lie = replace(verdict, holder=court.bourse.address("other"))
-        with unharmed(court, *leases):
+        with unharmed(court):
             decided = ("decide", as_tuple(lie), signatures)
             assert refusal(court, THIEF, court.call, *decided) == "NotArbiter"
 
     def test_receipts__of_two_leases_under_one_name__convict_nobody(self, court: Court) -> None:
         """One agent, one sequence, two leases: honest receipts, shown as if they were of one."""
-        first, second = court.lease("buyer"), court.lease("other")
+        first = court.lease("buyer")
+        second = court.lease("other", start=first.start + 5)
         chain.mine(timestamp=first.start + HOUR // 2)
         one, two = court.receipt(first), court.receipt(second, devices=(b"\2" * 32,))
         signed = court.signed_receipts(one, two)
@@ -311,7 +313,7 @@ class TestLeases:
             ((*signed[:2], renamed, signed[3]), "BadSignature"),
             ((*signed[:2], *signed[:2]), "NoContradiction"),
         )
-        with unharmed(court, first, second):
+        with unharmed(court):
             for receipts, error in attempts:
                 assert refusal(court, THIEF, court.call, "proveReceipts", *receipts) == error
 

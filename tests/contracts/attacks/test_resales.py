@@ -20,7 +20,7 @@ class TestSelfMade:
         lease = court.lease(THIEF, start=of.next_hour(4), price=1_000, terms=PLAIN)
         ask = offer(of, lease.series, THIEF, price_per_gpu_hour=PRICE)
         wanted = taking(of, lease.series, price=PRICE)
-        with unharmed(court, lease):
+        with unharmed(court):
             assert resell(of, ask, wanted).reasons == ((reason("AboveSeriesPrice"),),)
 
     def test_dear_series__resold_at_the_market_price__unserved_gives_the_buyer_more_than_it_paid(
@@ -91,7 +91,7 @@ class TestUsedUp:
         if state == "released":
             court.release(lease)
         error = "PositionNotOpen" if state in ("claimed", "released") else "TransfersFrozen"
-        with unharmed(court, lease):
+        with unharmed(court):
             ask = offer(of, lease.series, THIEF, **price)
             outcome = resell(of, ask, taking(of, lease.series, **LIMITS))
             assert outcome.reasons == ((reason(error),),)

@@ -219,7 +219,7 @@ class TestSharedBond:
                 court.bourse.address("provider"), court.bourse.sends("provider")
             )
 
-        with unharmed(court, lease):
+        with unharmed(court):
             early = ("releaseBond", court.bourse.address("provider"))
             refused = refusal(court, "provider", court.bourse.market, *early)
             assert refused == "UnbondingNotOver"
