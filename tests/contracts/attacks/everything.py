@@ -104,17 +104,20 @@ def arguments(world: World, thief: str, key: Signer) -> dict[Function, list[Argu
     """Of every function; `thief` is who calls, `key` what it signs with."""
     return {
         **_market(world, thief, key),
+        **_units(world, thief),
         **_hooks(world, thief),
         **_registry(world, thief, key),
-        **_arbitration(world, thief, key),
+        **_arbitration(world, key),
+        **_proofs(world, thief, key),
         **_governance(world, thief),
+        **_timelock(world, thief),
     }
 
 
 def _market(world: World, thief: str, key: Signer) -> dict[Function, list[Arguments]]:
     court, of = world.court, world.court.bourse
     domain, victim = of.market_domain, of.address("buyer")
-    lease, coming = world.disputed, world.coming
+    lease = world.disputed
     voucher = court.voucher(lease, 1_000_000, is_final=True)
     said = halves(key.sign(voucher, domain))
     parts = Series.from_id(lease.series)
@@ -127,9 +130,7 @@ def _market(world: World, thief: str, key: Signer) -> dict[Function, list[Argume
         key.sign(ask, domain),
         [(as_tuple(bid), key.sign(bid, domain), [], *shape)],
     )
-    holder = of.address("other")
     signature = key.sign(voucher, domain)
-    move = (holder, thief, coming.series, 1000, b"")
     return {
         ("market", "deposit"): [(USD,)],
         ("market", "depositFor"): [(victim, USD)],
@@ -147,12 +148,20 @@ def _market(world: World, thief: str, key: Signer) -> dict[Function, list[Argume
         ("market", "redeem"): [([(as_tuple(voucher), said, said)],)],
         ("market", "redeemGroup"): [(as_tuple(usage), key.sign(usage, domain))],
         ("market", "close"): [([court.key(x) for x in world.leases],)],
+        ("metadata", "nameClass"): [("nvidia/h100/80gb/sxm",)],
+    }
+
+
+def _units(world: World, thief: str) -> dict[Function, list[Arguments]]:
+    coming, series = world.coming, world.disputed.series
+    holder = world.court.bourse.address("other")
+    move = (holder, thief, coming.series, 1000, b"")
+    return {
         ("market", "split"): [(coming.series, coming.start + HOUR, 1000)],
-        ("market", "merge"): [(coming.series, lease.series, 1000)],
+        ("market", "merge"): [(coming.series, series, 1000)],
         ("market", "safeTransferFrom"): [move],
         ("market", "safeBatchTransferFrom"): [(holder, thief, [coming.series], [1000], b"")],
         ("market", "setApprovalForAll"): [(thief, True)],
-        ("metadata", "nameClass"): [("nvidia/h100/80gb/sxm",)],
     }
 
 
@@ -195,12 +204,30 @@ def _registry(world: World, thief: str, key: Signer) -> dict[Function, list[Argu
     }
 
 
-def _arbitration(world: World, thief: str, key: Signer) -> dict[Function, list[Arguments]]:
-    court, of, lease = world.court, world.court.bourse, world.disputed
-    domain = of.market_domain
+def _arbitration(world: World, key: Signer) -> dict[Function, list[Arguments]]:
+    court, lease = world.court, world.disputed
+    domain = court.bourse.market_domain
     voucher = court.voucher(world.claimed, 600_000)
     verdict = court.verdict(lease, FRAUD)
-    other = court.verdict(lease, 1)
+    judged = key.sign(verdict, Domain(chain.id, court.call.address))
+    claimed = (as_tuple(voucher), key.sign(voucher, domain))
+    shown = [(*court.key(x), EVIDENCE) for x in world.leases]
+    return {
+        ("arbitration", "claimUsage"): [claimed],
+        ("arbitration", "answer"): [(*x, *claimed) for x in shown],
+        ("arbitration", "challenge"): shown,
+        ("arbitration", "claimNoShow"): shown,
+        ("arbitration", "release"): shown,
+        ("arbitration", "interrupt"): [x[:2] for x in shown],
+        ("arbitration", "resolve"): [x[:2] for x in shown],
+        ("arbitration", "decide"): [(as_tuple(verdict), [judged])],
+    }
+
+
+def _proofs(world: World, thief: str, key: Signer) -> dict[Function, list[Arguments]]:
+    court, of, lease = world.court, world.court.bourse, world.disputed
+    domain = of.market_domain
+    verdict, other = court.verdict(lease, FRAUD), court.verdict(lease, 1)
     judged = [key.sign(x, Domain(chain.id, court.call.address)) for x in (verdict, other)]
     receipts = court.receipt(lease), court.receipt(lease, samples_root=keccak(b"2"))
     elsewhere = court.receipt(world.claimed)
@@ -212,18 +239,8 @@ def _arbitration(world: World, thief: str, key: Signer) -> dict[Function, list[A
         Acknowledgement(bytes.fromhex(of.digest(x)[2:]), AcknowledgedAction.CANCELLED.value, 1, 1)
         for x in (bid, ask)
     ]
-    claimed = (as_tuple(voucher), key.sign(voucher, domain))
-    shown = [(*court.key(x), EVIDENCE) for x in world.leases]
     pair = (as_tuple(receipts[0]), said[0])
     return {
-        ("arbitration", "claimUsage"): [claimed],
-        ("arbitration", "answer"): [(*x, *claimed) for x in shown],
-        ("arbitration", "challenge"): shown,
-        ("arbitration", "claimNoShow"): shown,
-        ("arbitration", "release"): shown,
-        ("arbitration", "interrupt"): [x[:2] for x in shown],
-        ("arbitration", "resolve"): [x[:2] for x in shown],
-        ("arbitration", "decide"): [(as_tuple(verdict), [judged[0]])],
         ("arbitration", "proveReceipts"): [(*pair, as_tuple(receipts[1]), said[1])],
         ("arbitration", "proveOverlap"): [(*pair, as_tuple(elsewhere), said[2])],
         ("arbitration", "proveVerdicts"): [
@@ -243,19 +260,8 @@ def _arbitration(world: World, thief: str, key: Signer) -> dict[Function, list[A
 
 def _governance(world: World, thief: str) -> dict[Function, list[Arguments]]:
     of = world.court.bourse
-    parameters, timelock, victim = of.parameters, of.timelock, of.address("buyer")
+    parameters, timelock = of.parameters, of.timelock
     roles = [bytes(role) for role in (parameters.GOVERNOR_ROLE(), parameters.PAUSER_ROLE(), ZEROS)]
-    offices = [bytes(getattr(timelock, f"{x}_ROLE")()) for x in ("PROPOSER", "EXECUTOR")]
-    pay = of.market.pay.encode_input(victim, thief, USD)
-    take = of.market.withdraw.encode_input(thief, USD)
-    slash = of.registry.slash.encode_input(of.address("provider"), USD, thief, USD, EVIDENCE)
-    move = [
-        (of.market.address, 0, pay, ZEROS, ZEROS),
-        (of.market.address, 0, take, ZEROS, ZEROS),
-        (of.registry.address, 0, slash, ZEROS, ZEROS),
-    ]
-    batch = ([x[0] for x in move], [0] * 3, [x[2] for x in move], ZEROS, ZEROS)
-    units = (thief, thief, 1, 1, b"")
     return {
         ("parameters", "setFee"): [(0,), (1_000,), (10_000,)],
         ("parameters", "setTreasury"): [(thief,), (of.market.address,), (of.arbitration.address,)],
@@ -275,6 +281,24 @@ def _governance(world: World, thief: str) -> dict[Function, list[Arguments]]:
         ("parameters", "grantRole"): [(role, thief) for role in roles],
         ("parameters", "revokeRole"): [(role, timelock.address) for role in roles],
         ("parameters", "renounceRole"): [(role, thief) for role in roles],
+    }
+
+
+def _timelock(world: World, thief: str) -> dict[Function, list[Arguments]]:
+    of = world.court.bourse
+    timelock, victim = of.timelock, of.address("buyer")
+    offices = [bytes(getattr(timelock, f"{x}_ROLE")()) for x in ("PROPOSER", "EXECUTOR")]
+    pay = of.market.pay.encode_input(victim, thief, USD)
+    take = of.market.withdraw.encode_input(thief, USD)
+    slash = of.registry.slash.encode_input(of.address("provider"), USD, thief, USD, EVIDENCE)
+    move = [
+        (of.market.address, 0, pay, ZEROS, ZEROS),
+        (of.market.address, 0, take, ZEROS, ZEROS),
+        (of.registry.address, 0, slash, ZEROS, ZEROS),
+    ]
+    batch = ([x[0] for x in move], [0] * 3, [x[2] for x in move], ZEROS, ZEROS)
+    units = (thief, thief, 1, 1, b"")
+    return {
         ("timelock", "schedule"): [(*x, 0) for x in move] + [(*x, 7 * 24 * HOUR) for x in move],
         ("timelock", "scheduleBatch"): [(*batch, 0), (*batch, 7 * 24 * HOUR)],
         ("timelock", "execute"): list(move),

@@ -29,25 +29,31 @@ def hostile(court: Court, answer: int) -> Any:
     return wallet
 
 
+def bad_bids(court: Court, wallets: list[Any], start: int) -> list[Fill]:
+    """Three of wallets, and eight that are wrong in ways of their own."""
+    of = court.bourse
+    bad = [
+        *(Fill(replace(of.bid(nonce=0), buyer=wallet.address), signature=b"\1" * 65)
+          for wallet in wallets),
+        Fill(of.bid("stranger")),
+        Fill(of.bid(THIEF, max_price_per_gpu_hour=2**64 - 1), milli=2**32 - 1),
+        Fill(of.bid(THIEF), duration=2**32 - 1),
+        Fill(of.bid(THIEF), start=2**40 - 1, duration=2**32 - 1),
+        Fill(of.bid(THIEF), proof=tuple(keccak(bytes([i])) for i in range(200))),
+        Fill(of.bid(THIEF, budget=1)),
+        Fill(of.bid(THIEF, deadline=2**40 - 1)),
+        Fill(of.bid(THIEF, nonce=2**64 - 1)),
+    ]  # fmt: skip
+    return [wanted if wanted.start else replace(wanted, start=start) for wanted in bad]
+
+
 class TestFill:
     def test_batch__full_of_bad_bids__fills_the_good_one_at_their_cost_only(
         self, court: Court
     ) -> None:
         of, start = court.bourse, court.bourse.next_hour()
         wallets = [hostile(court, answer) for answer in (BURN, BOMB, REVERT_BOMB)]
-        bad = [
-            *(Fill(replace(of.bid(nonce=0), buyer=wallet.address), signature=b"\1" * 65)
-              for wallet in wallets),
-            Fill(of.bid("stranger")),
-            Fill(of.bid(THIEF, max_price_per_gpu_hour=2**64 - 1), milli=2**32 - 1),
-            Fill(of.bid(THIEF), duration=2**32 - 1),
-            Fill(of.bid(THIEF), start=2**40 - 1, duration=2**32 - 1),
-            Fill(of.bid(THIEF), proof=tuple(keccak(bytes([i])) for i in range(200))),
-            Fill(of.bid(THIEF, budget=1)),
-            Fill(of.bid(THIEF, deadline=2**40 - 1)),
-            Fill(of.bid(THIEF, nonce=2**64 - 1)),
-        ]  # fmt: skip
-        bad = [wanted if wanted.start else replace(wanted, start=start) for wanted in bad]
+        bad = bad_bids(court, wallets, start)
         good = Fill(of.bid(), start=start)
         ask = of.ask(terms=PLAIN)
         addresses = tuple(wallet.address for wallet in wallets)
