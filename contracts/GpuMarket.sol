@@ -8,6 +8,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IGpuMarket} from "./interfaces/IGpuMarket.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
+import {IResale} from "./interfaces/IResale.sol";
 import {ISeriesMetadata} from "./interfaces/ISeriesMetadata.sol";
 import {Account, AccountLib} from "./libraries/Account.sol";
 import {Accounts} from "./libraries/Accounts.sol";
@@ -76,6 +77,8 @@ contract GpuMarket is IGpuMarket, ERC1155, EIP712, ReentrancyGuard {
             revert RegistryMismatch(address(registry_), address(this));
         }
         if (resale_ == address(0) || arbitration_ == address(0)) revert ZeroAddress();
+        // It moves money of buyers on its own word: it must be the one that was built for this market.
+        if (address(IResale(resale_).market()) != address(this)) revert RegistryMismatch(resale_, address(this));
         paymentToken = token;
         registry = registry_;
         parameters = parameters_;

@@ -158,9 +158,11 @@ library CaseRules {
         return uint256(lease.position.milli) * lease.terms.receiptInterval;
     }
 
-    /// @notice Whole intervals of the lease that were not used.
+    /// @notice Whole intervals of the lease that were not used. Who released it answers for all that was sold, or a
+    /// release would be cheaper than an outage; who may interrupt answers up to the end that it announced.
     function unserved(Lease memory lease) internal pure returns (uint32) {
-        uint256 sold = window(lease, lease.position.end);
+        uint256 whole = uint256(lease.position.units) * Units.LOT;
+        uint256 sold = lease.terms.interruptible ? window(lease, lease.position.end) : whole;
         uint256 used = lease.position.used;
         return sold > used ? uint32((sold - used) / intervalMs(lease)) : 0;
     }

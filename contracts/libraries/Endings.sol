@@ -32,9 +32,13 @@ library Endings {
         uint256 sold = VoucherRules.sold(position, series.start());
         uint256 unused = sold > used ? sold - used : 0;
         uint256 missed = position.milli() * terms.receiptInterval() * position.missed();
-        if (missed > unused) missed = unused;
-        if (missed != 0) result.credit = Units.shareDown(Units.paymentDown(missed, ticks), terms.slaCreditBps());
-        if (!waived) {
+        if (missed != 0) {
+            // A verdict on a release counts beyond the end to which the release cut the lease.
+            uint256 most = position.units() * Units.LOT - used;
+            if (missed > most) missed = most;
+            result.credit = Units.shareDown(Units.paymentDown(missed, ticks), terms.slaCreditBps());
+        }
+        if (!waived && unused > missed) {
             uint256 stood = Units.paymentDown(unused - missed, ticks);
             result.reservationFee = Units.shareDown(stood, terms.reservationFeeBps());
         }

@@ -98,7 +98,7 @@ def build(
     """Create everything; returns addresses by the names of ``CONTRACTS`` and of ``LIBRARIES``.
 
     ``create(name, *arguments)`` sends one creation and returns its address, linking the libraries
-    that were created before; ``address_after(n)`` is where the creation after ``n`` more will stand.
+    that were created before; ``address_after(n)`` is where the one after ``n`` more will stand.
     ``governance``, timelock and parameters that stand already, is for tests.
     """
     times = plan.times.as_tuple()

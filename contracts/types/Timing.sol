@@ -38,7 +38,9 @@ library TimingLib {
         _atMost(uint256(timing.challenge) + timing.verdict, MAX_EXIT);
         _atMost(uint256(timing.response) + timing.verdict, MAX_EXIT);
         _atMost(uint256(timing.redeemGrace) + longestCase(timing), MAX_EXIT);
-        if (timing.redeemGrace == 0) revert TimingOutOfRange(0, MAX_EXIT);
+        // Without time to challenge, answer or decide, one side would set the number alone.
+        bool missing = timing.redeemGrace == 0 || timing.challenge == 0 || timing.response == 0 || timing.verdict == 0;
+        if (missing) revert TimingOutOfRange(0, MAX_EXIT);
     }
 
     function _atMost(uint256 given, uint256 limit) private pure {

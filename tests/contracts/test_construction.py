@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bourse import ZERO, Bourse, address_of_creation, deploy, reverts
-from brownie import GpuMarket, ProviderRegistry, accounts
+from brownie import GpuMarket, ProviderRegistry, Resale, accounts
 
 from contracts.scripts.suite import Times
 
@@ -91,11 +91,19 @@ class TestMarket:
 
     def test_market__all_fits__stands(self, bourse: Bourse) -> None:
         pair = Pair(bourse)
-        registry = pair.registry(pair.market_after(1), Times())
-        market = pair.market(registry, Times())
+        ahead = pair.market_after(2)
+        registry = pair.registry(ahead, Times())
+        resale = Resale.deploy(ahead, pair.options)
+        market = pair.market(registry, Times(), resale=resale)
         assert (market.registry(), registry.market()) == (registry.address, market.address)
         domain = market.DOMAIN_SEPARATOR()
         assert domain != bourse.market.DOMAIN_SEPARATOR()
+
+    def test_market__resale_of_another_market__refused(self, bourse: Bourse) -> None:
+        pair = Pair(bourse)
+        registry = pair.registry(pair.market_after(1), Times())
+        with reverts("RegistryMismatch", str(bourse.resale.address), pair.market_after(0)):
+            pair.market(registry, Times())
 
     @pytest.mark.parametrize(("changes", "error"), OUT_OF_RANGE[:2])
     def test_market__times_out_of_range__refused(

@@ -119,6 +119,11 @@ abstract contract CaseTwin is ParameterActions {
         _owe(registry.BURNED(), slashed - toHolder);
     }
 
+    /// @dev Who released a lease answers for all that it sold; who may interrupt, for what it announced.
+    function _answeredFor(Before memory b, uint256 window) private pure returns (uint256) {
+        return b.terms.interruptible ? window : uint256(b.position.units) * 3_600;
+    }
+
     function _checkLease(Before memory b, uint256 used, bool fault, bool fraud) private view {
         IGpuMarket.PositionState memory after_ = _position(b.held);
         _require(after_.used == used, "5: usage after a case");
@@ -127,7 +132,7 @@ abstract contract CaseTwin is ParameterActions {
         uint256 window = b.position.milli * _atLeastZero(b.position.end, Id.start(b.held.series));
         uint256 missed = b.position.missedIntervals;
         if (fraud) missed = 0;
-        else if (fault) missed = _atLeastZero(window, b.position.used) / interval;
+        else if (fault) missed = _atLeastZero(_answeredFor(b, window), b.position.used) / interval;
         _require(after_.missedIntervals == missed, "8: credit and slash exclude each other");
         if (fault) _require(after_.flags & (FINAL | FAULT) == (FINAL | FAULT), "8: a fault ends the lease");
         _require(court.caseOf(b.held.series, b.held.holder).kind == IArbitration.Kind.NONE, "6: a case stays open");

@@ -325,8 +325,10 @@ abstract contract UsageActions is FillActions {
         uint256 window = position.milli * (position.end - Id.start(held.series));
         uint256 unused = window > position.used ? window - position.used : 0;
         uint256 missed = position.milli * uint256(terms.receiptInterval) * position.missedIntervals;
-        if (missed > unused) missed = unused;
-        uint256 fee = ((unused - missed) * ticks / 3_600) * terms.reservationFeeBps / 10_000;
+        uint256 rest = uint256(position.units) * 3_600 - position.used;
+        if (missed > rest) missed = rest;
+        uint256 stood = unused > missed ? unused - missed : 0;
+        uint256 fee = (stood * ticks / 3_600) * terms.reservationFeeBps / 10_000;
         if (_isWaived(held, position, caller)) fee = 0;
         uint256 credit = (missed * ticks / 3_600) * terms.slaCreditBps / 10_000;
         uint256 attested = registry.bondOf(provider).attestedMilli;

@@ -8,6 +8,7 @@ from arbiters import (
     CASE,
     CUT,
     EVIDENCE,
+    FAULTY,
     INTERVAL,
     NO_EVIDENCE,
     UNSIGNED,
@@ -16,7 +17,7 @@ from arbiters import (
     at,
     paid,
 )
-from bourse import H100, HOUR, PRICE, REDEEM_GRACE
+from bourse import H100, HOUR, PRICE, REDEEM_GRACE, terms
 from brownie import chain
 
 NOTICE = 600
@@ -54,6 +55,21 @@ class TestRelease:
         fee = paid(stood) // 10
         moved = court.moved(lambda: court.close(lease))
         assert moved == {"buyer": 4 * PRICE - paid(500_000) - fee, "provider": fee}
+
+    def test_release__found_to_be_a_fault__owes_the_whole_window(self, court: Court) -> None:
+        """Or a release would be cheaper than an outage."""
+        of = court.bourse
+        quick = {"sla_credit_bps": 5_000, "reservation_fee_bps": 1_000, "arbiter_set": 1}
+        of.registry.registerTerms(terms(**quick), of.sends("provider"))
+        lease = court.running(duration=4 * HOUR, terms=int(of.registry.termsCount()))
+        court.release(lease)
+        court.no_show(lease)
+        court.answer(lease)
+        court.decide(lease, FAULTY)
+        assert court.position(lease)[5] == 4 * HOUR // 60
+        moved = court.moved(lambda: court.close(lease))
+        assert moved["buyer"] > 4 * PRICE
+        assert moved["bond of provider"] == 4 * PRICE - moved["buyer"]
 
     def test_release__signed_before__still_paid(self, court: Court) -> None:
         lease = court.running()

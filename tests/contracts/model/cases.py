@@ -10,7 +10,7 @@ from model.state import State
 from model.usage import pay_usage
 
 from contracts.protocol.typed_data import Verdict, Voucher
-from contracts.protocol.units import cost, payment_down, share_down
+from contracts.protocol.units import LOT_GPU_MS, cost, payment_down, share_down
 
 BOND_BPS = 2_000
 
@@ -185,7 +185,9 @@ def _settle(state: State, lease: Lease, case: Case, outcome: Outcome) -> None:
     position.flags &= ~Flag.CASE
     if outcome in (Outcome.FRAUD, Outcome.PROVEN, Outcome.FAULT, Outcome.UNANSWERED):
         interval = position.milli * terms.receipt_interval
-        unserved = max(0, _window(state, lease) - position.used) // interval
+        # A release does not shorten what its provider answers for; an interruption does.
+        sold = _window(state, lease) if terms.interruptible else position.units * LOT_GPU_MS
+        unserved = max(0, sold - position.used) // interval
         # Of credit and slash a lease gets one: the credit follows from missed intervals.
         fault = outcome in (Outcome.FAULT, Outcome.UNANSWERED)
         position.missed = unserved if fault else 0

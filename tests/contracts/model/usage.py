@@ -10,7 +10,7 @@ from model.parts import Flag, Lease, Position, Refused, series_of
 from model.state import State
 
 from contracts.protocol.typed_data import Voucher
-from contracts.protocol.units import cost, payment_down, share_down
+from contracts.protocol.units import LOT_GPU_MS, cost, payment_down, share_down
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,9 @@ def ending(state: State, lease: Lease, waived: bool) -> Ending:
     terms, ticks = state.terms_of(parts.terms), parts.ticks
     sold = position.milli * max(0, position.end - parts.start)
     unused = max(0, sold - position.used)
-    missed = min(unused, position.milli * terms.receipt_interval * position.missed)
-    stood = payment_down(unused - missed, ticks)
+    lost = position.milli * terms.receipt_interval * position.missed
+    missed = min(position.units * LOT_GPU_MS - position.used, lost)
+    stood = payment_down(max(0, unused - missed), ticks)
     reservation_fee = 0 if waived else share_down(stood, terms.reservation_fee_bps)
     rest = cost(position.units, ticks) - payment_down(position.used, ticks)
     credit = share_down(payment_down(missed, ticks), terms.sla_credit_bps)
