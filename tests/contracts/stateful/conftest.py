@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+
 from stateful.node import Node
 from stateful.opening import open_bourse
 from stateful.twin import Twin

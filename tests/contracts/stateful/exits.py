@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model import accounts, cases, usage
+
 from stateful.play import Play
 
 SIX_DAYS = 6 * 24 * 3600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model import accounts
 from model.parts import ZERO
+
 from stateful.play import Play
 
 PEOPLE = ("buyer", "other", "provider", "rival", "stranger", "arbiter1", "auditor1", "treasury")

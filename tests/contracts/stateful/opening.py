@@ -25,12 +25,12 @@ from model import registry
 from model.parts import Parameters, Terms
 from model.parts import Times as ModelTimes
 from model.state import State
-from stateful.node import Node
-from stateful.twin import Twin
 
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import Attestation
+from stateful.node import Node
+from stateful.twin import Twin
 
 DAY = 24 * 3600
 ROLE_BOND = 5 * USD

@@ -10,12 +10,12 @@ from bourse import A100, H100, SLICE, as_tuple
 from model import fills
 from model.orders import Group, Wanted
 from model.parts import HOUR, ZERO, Lease, series_of
-from stateful.play import HOLDERS, Play
 
 from contracts.protocol.eip712 import digest
 from contracts.protocol.hashing import keccak
 from contracts.protocol.typed_data import Ask, Bid
 from contracts.protocol.units import TICK
+from stateful.play import HOLDERS, Play
 
 PRICES = (2_000_000, 1_234_000, 777_000)
 DURATIONS = (HOUR, HOUR, 2 * HOUR, 3 * HOUR, 5400, 36, 72, 144)

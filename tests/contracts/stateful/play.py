@@ -11,10 +11,10 @@ from bourse import Bourse, compact, malleable
 from model.orders import Wanted
 from model.parts import HOUR, Case, Flag, Lease, Position, series_of
 from model.state import State
-from stateful.twin import Twin
 
 from contracts.protocol.eip712 import Domain, Struct
 from contracts.protocol.typed_data import Ask, Receipt, Verdict
+from stateful.twin import Twin
 
 T = TypeVar("T")
 EVIDENCE = b"\x07" * 32

@@ -8,12 +8,12 @@ from typing import Any
 from bourse import A100, H100, SLICE
 from model import governance, registry
 from model.parts import ZERO, Terms
-from stateful import opening
-from stateful.play import Play
 
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import Attestation
+from stateful import opening
+from stateful.play import Play
 
 NOTHING = bytes(32)
 TOO_FEW = (("auditor1",), ("auditor1", "auditor1"), ("auditor2", "other"))

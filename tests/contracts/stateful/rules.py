@@ -13,12 +13,12 @@ from typing import Any
 import eth_abi
 from model.orders import Group, Wanted
 from model.parts import HOUR, ZERO, Flag, hours_of, series_of
-from stateful.twin import Step
-from stateful.views import Label, Value
 
 from contracts.protocol.eip712 import checksum
 from contracts.protocol.typed_data import Ask, Bid
 from contracts.protocol.units import LOT_GPU_MS, TICK, cost, payment_down
+from stateful.twin import Step
+from stateful.views import Label, Value
 
 FREEZE, REDEEM_GRACE, LONGEST_CASE = 600, 24 * HOUR, 96 * HOUR
 GOVERNING = ("schedule", "execute", "set_parameter", "pause", "unpause")

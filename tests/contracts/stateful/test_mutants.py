@@ -15,15 +15,15 @@ from model import fills, units, usage
 from model.orders import Group, Wanted
 from model.parts import Account, Lease
 from model.state import State
-from stateful.machine import wallet_of
-from stateful.play import Play
-from stateful.rules import rule_1__tokens_are_balances_escrow_and_bonds
-from stateful.twin import Mismatch, Twin
 
 from contracts.protocol.eip712 import digest
 from contracts.protocol.series import Series
 from contracts.protocol.typed_data import Ask, Bid, Voucher
 from contracts.protocol.units import LOT_GPU_MS, TICK
+from stateful.machine import wallet_of
+from stateful.play import Play
+from stateful.rules import rule_1__tokens_are_balances_escrow_and_bonds
+from stateful.twin import Mismatch, Twin
 
 HOUR = 3600
 PRICE = 1_234_000

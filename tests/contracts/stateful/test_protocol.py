@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck
+
 from stateful.machine import Protocol, wallet_of
 from stateful.twin import Twin
 

@@ -13,6 +13,7 @@ from bourse import Bourse
 from brownie import ViewBatch, accounts
 from model.parts import Refused
 from model.state import State
+
 from stateful.node import Node, Receipt
 from stateful.views import Label, Reader, Value, expected
 

@@ -7,10 +7,10 @@ from typing import Any
 from bourse import as_tuple, halves
 from model import units, usage
 from model.parts import HOUR, ZERO, Lease, series_of
-from stateful.play import HOLDERS, Play
 
 from contracts.protocol.typed_data import UsageGroup, Voucher
 from contracts.protocol.units import LOT_GPU_MS
+from stateful.play import HOLDERS, Play
 
 LOW_104 = (1 << 104) - 1
 
