@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IArbitration} from "../../contracts/interfaces/IArbitration.sol";
 import {IGpuMarket} from "../../contracts/interfaces/IGpuMarket.sol";
 import {IProviderRegistry} from "../../contracts/interfaces/IProviderRegistry.sol";
+import {Attestation} from "../../contracts/types/Attestation.sol";
 import {Terms} from "../../contracts/types/Terms.sol";
 import {Timing} from "../../contracts/types/Timing.sol";
 import {F} from "./Calls.sol";
@@ -37,7 +38,7 @@ contract Campaign is ResaleActions {
             _stake(auditors[i], 40 * USD);
             _stake(arbiters[i], 40 * USD);
         }
-        for (uint256 i = 0; i < 24; ++i) _sendAttestation(_newDevice(), _signers(0), providers[0]);
+        for (uint256 i = 0; i < 24; ++i) _enrol();
         for (uint256 i = 0; i < 9; ++i) _registerTerms();
         _clearCounts();
         Probes.save();
@@ -54,6 +55,11 @@ contract Campaign is ResaleActions {
         _payIn(who, amount + 100 * USD);
         vm.prank(who);
         market.bond(uint64(amount));
+    }
+
+    function _enrol() private {
+        Attestation memory attestation = _newDevice();
+        if (_sendAttestation(attestation, _signers(0), providers[0])) _know(attestation.device);
     }
 
     function _clearCounts() private {

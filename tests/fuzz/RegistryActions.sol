@@ -127,7 +127,7 @@ abstract contract RegistryActions is AccountActions {
         if (done && registry.deviceOf(attestation.device).provider != address(0)) _know(attestation.device);
     }
 
-    function _know(bytes32 device) private {
+    function _know(bytes32 device) internal {
         for (uint256 i = 0; i < devices.length; ++i) if (devices[i] == device) return;
         devices.push(device);
     }
@@ -175,7 +175,7 @@ abstract contract RegistryActions is AccountActions {
         else if (change == 3) attestation.laneMilli = uint16(_chance(50) ? 0 : 300);
         else if (change == 4) attestation.expiry = uint40(block.timestamp + _below(2));
         else if (change == 5) attestation.simulated = true;
-        else if (change == 6) attestation.parent = _chance(50) ? attestation.device : devices[_below(devices.length)];
+        else if (change == 6) attestation.parent = devices.length == 0 || _chance(50) ? attestation.device : devices[_below(devices.length)];
         else if (change == 7) attestation.laneMilli = 500;
     }
 
