@@ -161,6 +161,8 @@ abstract contract UnitActions is UsageActions {
         if (Id.start(second) % 1 hours != 0 || Id.duration(first) + Id.duration(second) > 168 hours) return false;
         if (block.timestamp + timing.freeze >= Id.start(first)) return false;
         if (milli == 0 || milli % Id.step(first) != 0) return false;
+        // Each part in whole lots.
+        if (milli * Id.duration(first) % 3_600 != 0 || milli * Id.duration(second) % 3_600 != 0) return false;
         IGpuMarket.PositionState memory a = market.positionOf(first, holder);
         IGpuMarket.PositionState memory b = market.positionOf(second, holder);
         uint256 whole = Id.duration(first) + Id.duration(second);
