@@ -129,7 +129,7 @@ abstract contract AccountActions is UnitActions {
     function _bond() internal {
         address who = _bonded();
         uint256 balance = _balance(who);
-        uint256 amount = _chance(90) ? _between(1, 10 * USD) : balance + _below(2);
+        uint256 amount = _chance(90) ? _between(1, 10 * USD) : _chance(30) ? 0 : balance + _below(2);
         if (amount > balance && _chance(90)) _payIn(who, amount);
         balance = _balance(who);
         uint256 before = registry.bondOf(who).bonded;

@@ -74,6 +74,7 @@ contract Campaign is ResaleActions {
         uint256 steps = vm.envOr("STEPS", uint256(400));
         uint256 step;
         _plant(seed);
+        if (_chance(25)) lifetime = [uint256(1 hours), 2 days];
         for (; step < steps && bytes(violation).length == 0; ++step) _guarded(abi.encodeCall(this.act, (step)));
         if (bytes(violation).length == 0) _guarded(abi.encodeCall(this.leave, ()));
         Probes.save();

@@ -41,6 +41,7 @@ abstract contract CaseActions is CaseTwin {
             if (f == F.Release && running && b.position.flags & (FINAL | CASE) == 0) break;
             if (f == F.Interrupt && b.terms.interruptible && block.timestamp + 1_200 < b.position.end) break;
         }
+        if (_chance(2)) held.holder = stranger;
     }
 
     function _byProvider(Before memory b) private returns (address) {
@@ -137,9 +138,10 @@ abstract contract CaseActions is CaseTwin {
         (address caller, bytes32 evidence) = (_byProvider(b), _evidence());
         Voucher memory voucher = _voucherOf(b);
         if (_chance(3)) voucher.holder = stranger;
+        else if (_chance(3)) ++voucher.series;
         bool claims = _chance(50);
         uint256 target = _claimable(b, voucher.usedGpuMs, voucher.missedIntervals);
-        bool good = !claims || (target != 0 && voucher.holder == b.held.holder && b.position.flags & AGENT_CLAIMED == 0);
+        bool good = !claims || (target != 0 && _isOf(voucher, b.held) && b.position.flags & AGENT_CLAIMED == 0);
         bool allowed = open && evidence != 0 && _isProvider(b, caller) && good;
         bytes memory data = abi.encodeCall(
             IArbitration.answer,
@@ -149,6 +151,10 @@ abstract contract CaseActions is CaseTwin {
         IArbitration.Case memory after_ = court.caseOf(b.held.series, b.held.holder);
         _require(after_.disputed && after_.deadline == _verdictBy(b), "8: an answer is a dispute");
         _require(after_.target == (claims ? target : 0), "5: what an answer may claim");
+    }
+
+    function _isOf(Voucher memory voucher, Held memory held) private pure returns (bool) {
+        return voucher.series == held.series && voucher.holder == held.holder;
     }
 
     function _byAgent(Before memory b, Voucher memory voucher) private returns (bytes memory) {

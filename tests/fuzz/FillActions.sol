@@ -207,14 +207,15 @@ abstract contract FillActions is OrderTwin {
         else if (which == 3) ask.maxDuration = uint32(a.duration - 1 + _below(3));
         else if (which == 4) a.price = uint64(_chance(50) ? a.price + 1 : _below(2) * 1_000 * 2 ** 40);
         else if (which == 5) ask.pricePerGpuHour = uint64(a.price - 1_000 + _below(3) * 1_000);
-        else if (which == 6) ask.terms = uint64(_below(sold.length + 2));
+        else if (which == 6) (ask.terms, ask.series) = (uint64(_below(sold.length + 2)), _below(4) / 3);
         else if (which == 7) a.askSigned = false;
         else if (which == 8) ask.epoch = uint32(_below(3));
         else if (which == 9) ask.nonce = uint64(_below(300));
         else if (which == 10) a.bid.nonce = uint64(_chance(90) ? _below(300) : 2 ** 32 - 1 + _below(2));
         else if (which == 11) _move(a);
         else if (which == 12) ask.quantity = uint64(uint256(a.milli) * a.duration - 1 + _below(3));
-        else a.milli = uint32(_chance(50) ? a.milli + 1 : a.milli * 8);
+        else if (_chance(50)) a.milli += 1;
+        else (a.milli, a.bid.milli, ask.maxMilli, ask.quantity) = (a.milli * 20, a.milli * 20, 0, 0);
     }
 
     /// @dev The window elsewhere, at the borders of what the clock allows.

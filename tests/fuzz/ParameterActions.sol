@@ -15,7 +15,7 @@ abstract contract ParameterActions is RegistryActions {
     }
 
     function _setFee() internal {
-        uint16 fee = uint16(_chance(80) ? _below(300) : 1_000 + _below(2));
+        uint16 fee = uint16(_chance(20) ? 0 : _chance(80) ? _below(300) : 1_000 + _below(2));
         bool done = _govern(F.SetFee, abi.encodeCall(IParameters.setFee, (fee)), fee <= 1_000);
         if (done) _require(parameters.feeBps() == fee, "9: fee");
     }
@@ -45,9 +45,9 @@ abstract contract ParameterActions is RegistryActions {
 
     function _addArbiterSet() internal {
         address[] memory list = new address[](2);
-        (list[0], list[1]) = (arbiters[_below(3)], arbiters[_below(3)]);
+        (list[0], list[1]) = (arbiters[_below(3)], _chance(97) ? arbiters[_below(3)] : address(0));
         uint8 threshold = uint8(_below(4));
-        bool valid = list[0] != list[1] && threshold != 0 && threshold <= 2;
+        bool valid = list[0] != list[1] && list[1] != address(0) && threshold != 0 && threshold <= 2;
         uint32 before = parameters.arbiterSetCount();
         bool done = _govern(F.AddArbiterSet, abi.encodeCall(IParameters.addArbiterSet, (list, threshold)), valid);
         _require(parameters.arbiterSetCount() == before + (done ? 1 : 0), "9: arbiter sets are only added");
@@ -68,7 +68,7 @@ abstract contract ParameterActions is RegistryActions {
     }
 
     function _setRoleBond() internal {
-        uint64 amount = uint64(_chance(90) ? _below(10 * USD) : 100_000 * USD + _below(2));
+        uint64 amount = uint64(_chance(5) ? 0 : _chance(90) ? _below(10 * USD) : 100_000 * USD + _below(2));
         bool done = _govern(F.SetRoleBond, abi.encodeCall(IParameters.setRoleBond, (amount)), amount <= 100_000 * USD);
         if (done && amount > 10 * USD) _lowerRoleBond();
     }
@@ -82,7 +82,7 @@ abstract contract ParameterActions is RegistryActions {
     }
 
     function _setFees() internal {
-        uint64 attestation = uint64(_chance(90) ? _below(USD / 2) : 100 * USD + 1);
+        uint64 attestation = uint64(_chance(15) ? 0 : _chance(90) ? _below(USD / 2) : 100 * USD + 1);
         uint64 dispute = uint64(_chance(90) ? _below(USD) : 1_000 * USD + 1);
         bool valid = attestation <= 100 * USD && dispute <= 1_000 * USD;
         _govern(F.SetFees, abi.encodeCall(IParameters.setFees, (attestation, dispute)), valid);

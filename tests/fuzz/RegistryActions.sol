@@ -17,6 +17,10 @@ abstract contract RegistryActions is AccountActions {
     uint256 private _made;
     uint256 private _strangers;
     mapping(address provider => address[] agents) private _agents;
+    /// Until when a replaced agent's key counts.
+    mapping(address provider => mapping(address agent => uint256)) internal replacedUntil;
+    /// How long attestations last at least and at most in this run.
+    uint256[2] internal lifetime = [10 days, 30 days];
 
     function _ask(F f, address from, bytes memory data, bool allowed) private returns (bool done) {
         (done,) = _send(f, from, address(registry), data);
@@ -49,8 +53,13 @@ abstract contract RegistryActions is AccountActions {
         bytes memory data = abi.encodeCall(IProviderRegistry.setAgent, (agent));
         bool done = _ask(F.SetAgent, who, data, agent != address(0) && previous != address(0));
         if (!done) return;
+        if (agent != previous) replacedUntil[who][previous] = block.timestamp + timing.redeemGrace;
         _require(registry.agentOf(who) == agent, "5: agent");
         _require(registry.isAgent(who, previous), "5: a replaced agent counts for a while");
+    }
+
+    function _olderAgent(address provider) internal returns (address) {
+        return _one(_agents[provider]);
     }
 
     // ------------------------------------------------------------------ terms
@@ -154,7 +163,7 @@ abstract contract RegistryActions is AccountActions {
         attestation.deviceClass = kind == 0 ? H100 : kind == 1 ? SLICE : SHARED;
         attestation.laneMilli = kind == 2 ? 100 : 1_000;
         if (kind == 1) attestation.parent = keccak256(abi.encode("card", attestation.provider, _below(2)));
-        attestation.expiry = uint40(block.timestamp + _between(10 days, 30 days));
+        attestation.expiry = uint40(block.timestamp + _between(lifetime[0], lifetime[1]));
         attestation.evidence = keccak256(abi.encode(_made));
     }
 
@@ -163,7 +172,7 @@ abstract contract RegistryActions is AccountActions {
         attestation.device = devices[_below(devices.length)];
         IProviderRegistry.Device memory device = registry.deviceOf(attestation.device);
         attestation.expiry = uint40(device.expiry + _between(0, 1 days));
-        if (device.provider == address(0)) return attestation;
+        if (device.provider == address(0) || _chance(5)) return attestation;
         (attestation.provider, attestation.deviceClass) = (device.provider, device.deviceClass);
         attestation.parent = device.parent;
         attestation.laneMilli = attestation.deviceClass == SHARED ? 100 : 1_000;

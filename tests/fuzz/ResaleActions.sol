@@ -42,7 +42,8 @@ abstract contract ResaleActions is ProofActions {
         (a.askSigned, a.bidSigned) = (true, true);
         (a.start, a.duration) = (uint40(Id.start(held.series)), uint32(Id.duration(held.series)));
         a.milli = uint32(position.milli < step ? step : step * _between(1, position.milli / step));
-        a.price = uint64(1_000 * _between(1, Id.ticks(held.series) + (_chance(10) ? 1 : 0)));
+        uint256 ticks = Id.ticks(held.series);
+        a.price = uint64(1_000 * (_chance(10) ? ticks + 1 : _between(1, ticks)));
         a.ask = _askFor(a, 0);
         (a.ask.seller, a.ask.terms, a.ask.series) = (held.holder, 0, held.series);
         (a.ask.nonce, a.ask.epoch) = (_nonce(held.holder), uint32(epochs[held.holder]));
@@ -51,11 +52,12 @@ abstract contract ResaleActions is ProofActions {
 
     function _changeOffer(Attempt memory a) private {
         if (_chance(70)) return _change(a);
-        uint256 which = _below(5);
+        uint256 which = _below(6);
         if (which == 0) a.bid.buyer = a.ask.seller;
         else if (which == 1) a.ask.series = uint256(_chance(50) ? 0 : a.ask.series + 1);
         else if (which == 2) a.ask.terms = 1;
         else if (which == 3) a.start += 1;
+        else if (which == 4) (a.milli, a.bid.milli, a.ask.maxMilli) = (a.milli + 1_000, a.milli + 1_000, 0);
         else a.duration += 3_600;
     }
 

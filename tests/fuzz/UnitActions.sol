@@ -131,6 +131,8 @@ abstract contract UnitActions is UsageActions {
         if (other < milli) milli = other;
         if (_chance(15)) milli = Id.step(first) * _between(0, milli / Id.step(first) + 1);
         if (_chance(5)) (first, second) = (second, first);
+        else if (_chance(5)) second = positions[_below(positions.length)].series;
+        else if (_chance(3)) ++milli;
         bool allowed = _mergeable(first, second, holder, milli);
         bytes memory data = abi.encodeCall(IGpuMarket.merge, (first, second, uint32(milli)));
         (bool done, bytes memory result) = _send(F.Merge, holder, address(market), data);

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.fuzz.project import REPORTS, ROOT, build, copy_to, forge
@@ -18,8 +20,8 @@ from tests.fuzz.solidity import Node, Source, parse, walk
 
 FOLDER = ROOT / ".stamps" / "coverage"
 PROBE = Path("contracts") / "Probe.sol"
-RUNS = 150
-STEPS = 300
+RUNS = 600
+STEPS = 400
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,22 @@ def measure() -> float:
     build(FOLDER)
     log = FOLDER / "reports" / "coverage.jsonl"
     log.unlink(missing_ok=True)
-    runs = os.environ.get("COVERAGE_RUNS") or str(RUNS)
+    runs = int(os.environ.get("COVERAGE_RUNS") or RUNS)
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(partial(_run, len(branches), max(1, runs // workers)), range(workers)))
+    seen = {outcome for line in log.read_text().splitlines() for outcome in json.loads(line)}
+    return report(branches, seen)
+
+
+def _run(branches: int, runs: int, seed: int) -> None:
+    """The Foundry tests, with so many random lives; what they saw goes into the log."""
     done = forge(
-        FOLDER, "test", "--fuzz-runs", runs, "--fuzz-seed", "7",
-        STEPS=STEPS, PROBES=2 * len(branches), PROBE_LOG="reports/coverage.jsonl",
+        FOLDER, "test", "--fuzz-runs", str(runs), "--fuzz-seed", str(seed),
+        STEPS=STEPS, PROBES=2 * branches, PROBE_LOG="reports/coverage.jsonl",
     )  # fmt: skip
     if done.returncode != 0:
         raise SystemExit(done.stdout[-4000:])
-    seen = {outcome for line in log.read_text().splitlines() for outcome in json.loads(line)}
-    return report(branches, seen)
 
 
 def report(branches: list[Branch], seen: set[int]) -> float:
