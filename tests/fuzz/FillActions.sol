@@ -65,6 +65,7 @@ abstract contract FillActions is OrderTwin {
         IGpuMarket.BidFill memory fill = groups[0].fills[a.place];
         fill.bid = a.bid;
         fill.signature = _sign(a.bidSigned ? a.bid.buyer : stranger, marketDomain, Typed.hash(a.bid));
+        if (!a.bidSigned && _chance(30)) fill.signature = new bytes(63);
         (fill.milli, fill.start, fill.duration, fill.pricePerGpuHour) = (a.milli, a.start, a.duration, a.price);
         if (a.proven) {
             fill.classProof = new bytes32[](1);

@@ -124,7 +124,7 @@ abstract contract UnitActions is UsageActions {
     // ------------------------------------------------------------------ merge
 
     function _merge() internal {
-        (bool found, uint256 first, uint256 second, address holder) = _adjacent();
+        (bool found, uint256 first, uint256 second, address holder) = _adjacent(_chance(10));
         if (!found) return _split();
         uint256 milli = market.positionOf(first, holder).milli;
         uint256 other = market.positionOf(second, holder).milli;
@@ -145,10 +145,10 @@ abstract contract UnitActions is UsageActions {
         _track(merged, holder);
     }
 
-    function _adjacent() private view returns (bool, uint256, uint256, address) {
+    function _adjacent(bool frozen) private view returns (bool, uint256, uint256, address) {
         for (uint256 i = 0; i < positions.length; ++i) {
             (uint256 a, address holder) = (positions[i].series, positions[i].holder);
-            if (block.timestamp + timing.freeze >= Id.start(a)) continue;
+            if (block.timestamp + timing.freeze >= Id.start(a) && !frozen) continue;
             for (uint256 j = 0; j < positions.length; ++j) {
                 uint256 b = positions[j].series;
                 bool meets = Id.start(a) + Id.duration(a) == Id.start(b) && a >> 64 == b >> 64;
