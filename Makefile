@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
+# Of the contract tests; each has a chain of its own, on port 18545 and those after it.
+WORKERS ?= 2
 STAMPS := .stamps
 BIN := .venv/bin
 BROWNIE := contracts/toolchain/brownie
@@ -120,7 +122,7 @@ test-unit: setup ## fast tests without servers
 	$(BIN)/pytest -m "not gpu and not integration and not e2e"
 
 test-contracts: setup ## Solidity tests with Brownie on Ganache
-	$(BROWNIE) test
+	$(BROWNIE) test -n $(WORKERS)
 
 test-integration: setup ## tests on real PostgreSQL, Valkey, Celery and Ganache
 	$(BIN)/pytest -m "integration and not gpu"

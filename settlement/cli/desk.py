@@ -136,7 +136,7 @@ def open_chain(profile: Profile) -> ChainDesk:
 def _place(profile: Profile) -> Place:
     settings = profile.settings
     if settings.deployment_file is not None and settings.rpc_url is not None:
-        return _from_file(Deployment.load(settings.deployment_file), settings.rpc_url)
+        return place_of(Deployment.load(settings.deployment_file), settings.rpc_url)
     with Bourse(profile.api_url) as bourse:
         found = bourse.market()
     return Place(
@@ -153,7 +153,8 @@ def _place(profile: Profile) -> Place:
     )
 
 
-def _from_file(deployment: Deployment, rpc_url: str) -> Place:
+def place_of(deployment: Deployment, rpc_url: str) -> Place:
+    """What a deployment file says, on the chain behind a URL."""
     return Place(
         rpc_url=rpc_url,
         chain_id=deployment.chain_id,

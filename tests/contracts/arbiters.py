@@ -16,15 +16,15 @@ from bourse import (
     USD,
     Bourse,
     Fill,
-    as_tuple,
     deploy,
     open_for_business,
-    reverts,
     signer,
     terms,
 )
 from brownie import accounts, chain
+from words import reverts
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import Series, device_hash
@@ -307,3 +307,23 @@ def _make_sender(bourse: Bourse, name: str) -> None:
 def _register(bourse: Bourse, **changes: Any) -> int:
     bourse.registry.registerTerms(terms(**changes), bourse.sends("provider"))
     return int(bourse.registry.termsCount())
+
+
+def challenged(court: Court, used: int = 200_001, redeemed: int = 0, **shape: Any) -> Lease:
+    """A lease whose usage claim the holder challenged."""
+    lease = court.running(**shape)
+    if redeemed:
+        court.redeem(lease, redeemed)
+    court.claim(lease, used)
+    court.challenge(lease)
+    return lease
+
+
+def answered(court: Court, used: int | None = None, redeemed: int = 0, **shape: Any) -> Lease:
+    """A lease whose no-show claim the provider answered."""
+    lease = court.running(**shape)
+    if redeemed:
+        court.redeem(lease, redeemed)
+    court.no_show(lease)
+    court.answer(lease, used)
+    return lease

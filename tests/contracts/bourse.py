@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import brownie
 import rlp
 from brownie import accounts, chain
+from words import halves
 
-from contracts.protocol.eip712 import Domain, Struct, checksum, digest, members
+from contracts.bindings.tuples import as_tuple
+from contracts.protocol.eip712 import Domain, checksum, digest
 from contracts.protocol.hashing import keccak
 from contracts.protocol.keys import Signer, compact
 from contracts.protocol.series import Series, device_class_hash, device_hash
@@ -35,65 +34,11 @@ H100 = device_class_hash("nvidia/h100/80gb/sxm")
 A100 = device_class_hash("nvidia/a100/40gb/pcie")
 SLICE = device_class_hash("nvidia/h100/80gb/sxm/mig-1g.10gb")
 MPS, DEVICE = 2, 4
-BUILD = Path(__file__).resolve().parents[2] / "contracts" / "build" / "contracts"
 
 
 def signer(name: str) -> Signer:
     """The same key for the same name in every run."""
     return Signer(keccak(name.encode()))
-
-
-@cache
-def selectors() -> dict[str, str]:
-    """Every custom error of the contracts by name."""
-    found = {}
-    for contract in ("GpuMarket", "ProviderRegistry", "Arbitration", "Resale"):
-        for entry in json.loads((BUILD / f"{contract}.json").read_text())["abi"]:
-            if entry["type"] == "error":
-                types = ",".join(item["type"] for item in entry["inputs"])
-                found[entry["name"]] = "0x" + keccak(f"{entry['name']}({types})".encode())[:4].hex()
-    return found
-
-
-def reason(name: str) -> str:
-    """What a skipped element says when it fails by this error."""
-    return selectors()[name]
-
-
-def reverts(error: str, *values: Any) -> Any:
-    """The call inside reverts with this custom error and these values."""
-    return brownie.reverts(f"{error}: {', '.join(map(_as_brownie_shows, values))}")
-
-
-def _as_brownie_shows(value: Any) -> str:
-    if isinstance(value, bytes):
-        return str(value)
-    return str(value).lower() if isinstance(value, str) else str(value)
-
-
-def as_tuple(struct: Struct) -> tuple[Any, ...]:
-    """A signed struct as the contracts take it: a nested one is its hash."""
-    values = (getattr(struct, member.python_name) for member in members(type(struct)))
-    return tuple(_plain(value) for value in values)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Struct):
-        return value.hash_struct()
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def halves(signature: bytes) -> tuple[bytes, bytes]:
-    """A signature as `redeem` takes it: r and vs of EIP-2098, zeros for none."""
-    short = compact(signature)
-    return short[:32], short[32:]
-
-
-def malleable(signature: bytes) -> bytes:
-    """The other valid signature of the same key over the same digest: high s."""
-    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-    s = order - int.from_bytes(signature[32:64], "big")
-    return signature[:32] + s.to_bytes(32, "big") + bytes([55 - signature[64]])
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, Bourse, Fill, as_tuple
+from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, Bourse, Fill
 from brownie import chain
 from counting import FAULT, FINAL, accounted, acting
 from leases import on_terms
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.series import Series
 from contracts.protocol.typed_data import UsageGroup
 from contracts.protocol.units import payment_down

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bourse import ZERO, Bourse, address_of_creation, deploy, reverts
+from bourse import ZERO, Bourse, address_of_creation, deploy
 from brownie import GpuMarket, ProviderRegistry, Resale, accounts
+from words import reverts
 
 from contracts.scripts.suite import Times
 

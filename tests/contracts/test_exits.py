@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import pytest
-from bourse import HOUR, OK, PRICE, REDEEM_GRACE, START_GRACE, USD, Bourse, as_tuple
+from bourse import HOUR, OK, PRICE, REDEEM_GRACE, START_GRACE, USD, Bourse
 from brownie import accounts, chain
 from counting import FAULT, FINAL, NOBODY, accounted, acting, position
 from leases import LONGEST_CASE, UNBONDING, Lease, lease_on
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.typed_data import UsageGroup
 from contracts.protocol.units import TICK, payment_down, share_down
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from bourse import BUILD, HOUR, Bourse, as_tuple, initial, reverts, signer, terms
+from bourse import HOUR, Bourse, initial, signer, terms
 from brownie import Parameters, ProviderRegistry, accounts, chain
+from words import BUILD, reverts
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.hashing import keccak
 from contracts.protocol.typed_data import Attestation

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bourse import BUILD, Bourse, signer
+from bourse import Bourse, signer
 from brownie import (
     GpuMarket,
     Parameters,
@@ -18,6 +18,7 @@ from brownie import (
     accounts,
     chain,
 )
+from words import BUILD
 
 from contracts.protocol.deployment import Deployment
 from contracts.scripts import deploy, export_abi

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import as_tuple
 from brownie import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain, Struct, digest
 from contracts.protocol.series import Series
 from contracts.protocol.typed_data import SIGNED_STRUCTS, AskConstraints, BidConstraints

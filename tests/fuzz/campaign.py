@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,6 +21,8 @@ RUNS = 40
 RAW = REPORTS / "fuzz.raw.jsonl"
 LEAST_PERCENT = 1
 """Every function gets at least this share of the calls asked for."""
+LEAST_SUCCEEDED = 50
+LEAST_COVERED = 98
 
 
 @dataclass
@@ -54,7 +57,7 @@ class Tally:
 
 
 def main() -> int:
-    """Exit code 1 where a rule was broken."""
+    """Exit code 1 where a rule was broken, or the campaign was not what it promises to be."""
     wanted, seed = int(os.environ.get("CALLS") or 1_000_000), int(os.environ.get("SEED") or 1)
     began = time.monotonic()
     print("compiling the contracts and the campaign (minutes where they changed)", flush=True)
@@ -74,7 +77,25 @@ def main() -> int:
     }
     (REPORTS / "fuzz.json").write_text(json.dumps(summary, indent=2) + "\n")
     show(tally, summary)
-    return 1 if tally.violations else 0
+    missed = _missed(tally, wanted, percent)
+    print(*missed, sep="\n")
+    return 1 if missed else 0
+
+
+def _missed(tally: Tally, wanted: int, percent: float | None) -> list[str]:
+    """What a run must show and this one does not; only asked of a whole campaign."""
+    said = [f"{len(tally.violations)} runs broke a rule or stopped"] if tally.violations else []
+    if tally.succeeded_percent < LEAST_SUCCEEDED:
+        said.append(
+            f"{tally.succeeded_percent} % of the calls succeeded, under {LEAST_SUCCEEDED} %"
+        )
+    if tally.least < wanted * LEAST_PERCENT // 100:
+        said.append(
+            f"a function was called {tally.least} times, under {LEAST_PERCENT} % of {wanted}"
+        )
+    if percent is not None and percent < LEAST_COVERED:
+        said.append(f"{percent} % of the branches were taken, under {LEAST_COVERED} %")
+    return said
 
 
 def run(wanted: int, seed: int) -> Tally:
@@ -103,7 +124,7 @@ def run(wanted: int, seed: int) -> Tally:
     return tally
 
 
-def _start(chance: random.Random):  # type: ignore[no-untyped-def]
+def _start(chance: random.Random) -> subprocess.Popen[bytes]:
     arguments = ("--fuzz-runs", str(RUNS), "--fuzz-seed", str(chance.getrandbits(63)))
     log = RAW.relative_to(ROOT)
     return start_forge(ROOT, "test", "--quiet", *arguments, STEPS=STEPS, FUZZ_LOG=str(log))

@@ -14,7 +14,7 @@ from web3.logs import DISCARD
 from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain, Struct, checksum
 from contracts.protocol.hashing import keccak
-from contracts.protocol.keys import Signer
+from contracts.protocol.keys import Signer, compact
 from contracts.protocol.series import Isolation, Series, device_class_hash, device_hash
 from contracts.protocol.typed_data import Ask, Attestation, Bid, UsageGroup, Voucher
 from contracts.protocol.units import TICK
@@ -66,12 +66,6 @@ class Lease:
     @property
     def gpu_ms(self) -> int:
         return self.milli * self.duration
-
-
-def compact(signature: bytes) -> bytes:
-    """The 64 bytes of EIP-2098."""
-    high = (signature[64] - 27) << 7
-    return signature[:32] + bytes([signature[32] | high]) + signature[33:64]
 
 
 def _halves(signature: bytes) -> tuple[bytes, bytes]:

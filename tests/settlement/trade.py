@@ -21,7 +21,7 @@ from contracts.protocol.units import price_ticks
 from marketplace_api.db import session_scope
 from marketplace_api.models import Lease
 from settlement import reconcile
-from settlement.cli.desk import ChainDesk, Place
+from settlement.cli.desk import ChainDesk, place_of
 from settlement.cli.verify.conservation import check_chain
 from settlement.cli.verify.history import read_history
 from settlement.cli.verify.state import read_state
@@ -152,7 +152,7 @@ class Trade:
         self.world.watch()
         found = reconcile.run(self.world.context)
         assert not found, "\n".join(map(str, found))
-        desk = ChainDesk(_place(self.world))
+        desk = ChainDesk(place_of(self.world.context.deployment, self.world.node.url))
         history = read_history(desk, desk.head)
         wrong = [c for c in check_chain(history, read_state(desk, history)) if not c.holds]
         assert not wrong, "\n".join(map(str, wrong))
@@ -228,19 +228,3 @@ def rows() -> dict[str, tuple[object, ...]]:
 def next_hour() -> int:
     """The first whole hour that is far enough ahead to trade and cut."""
     return (int(time.time()) // HOUR + 2) * HOUR
-
-
-def _place(world: World) -> Place:
-    deployment = world.context.deployment
-    return Place(
-        rpc_url=world.node.url,
-        chain_id=deployment.chain_id,
-        payment_token=deployment.payment_token,
-        market=deployment.market,
-        registry=deployment.registry,
-        parameters=deployment.parameters,
-        resale=deployment.resale,
-        arbitration=deployment.arbitration,
-        treasury=deployment.treasury,
-        deployed_block=deployment.deployed_block,
-    )

@@ -35,14 +35,10 @@ OWN = "the callee is one of our contracts, fixed at deployment, and calls nobody
 HOURS = "rounds to whole hours, which is what is meant"
 PARTS = "the other parts of the answer are not needed here"
 ACCEPTED: tuple[tuple[str, str, str], ...] = (
-    ("reentrancy-no-eth", "GpuMarket._fillGroup(", OWN),
-    ("reentrancy-no-eth", "GpuMarket._fillBid(", OWN),
-    ("reentrancy-no-eth", "ProviderRegistry.attest(", OWN),
     ("reentrancy-no-eth", "Arbitration.proveOverlap(", OWN),
     ("reentrancy-events", "GpuMarket.releaseBond(", OWN),
-    ("reentrancy-events", "GpuMarket._fillGroup(", OWN),
-    ("reentrancy-events", "GpuMarket._fillBid(", OWN),
-    ("reentrancy-events", "ProviderRegistry.attest(", OWN),
+    ("reentrancy-events", "Fills.group(", OWN),
+    ("reentrancy-events", "Fills._reserve(", OWN),
     ("reentrancy-events", "Payout.close(", OWN),
     ("reentrancy-events", "Payout._end(", OWN),
     ("reentrancy-events", "Resale._fillGroup(", OWN),
@@ -52,7 +48,7 @@ ACCEPTED: tuple[tuple[str, str, str], ...] = (
         "GpuMarket.depositWithPermit(",
         "the token is called before anything is written, and `depositFor` has the guard",
     ),
-    ("divide-before-multiply", "ProviderRegistry.removeDevice(", HOURS),
+    ("divide-before-multiply", "FleetLib.remove(", HOURS),
     ("divide-before-multiply", "Payout._end(", HOURS),
     ("divide-before-multiply", "Payout.shorten(", HOURS),
     ("divide-before-multiply", "Calendar.civil(", "calendar arithmetic counts whole days"),
@@ -71,7 +67,6 @@ ACCEPTED: tuple[tuple[str, str, str], ...] = (
         "_auditors.length",
         "governance, at most 255 auditors, and plainer as it is",
     ),
-    ("uninitialized-state", "ProviderRegistry._classes", "written through a storage reference"),
     ("unused-return", "Signatures.signer(", "why a signature is nobody's makes no difference"),
     ("unused-return", "RoleProofs._slashRole(", "the amount was bounded by what is there before"),
     ("unused-return", "GpuMarket._redeem(", PARTS),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from arbiters import CHALLENGE, RESPONSE, VERDICT, Court
-from bourse import FREEZE, REDEEM_GRACE, START_GRACE, ZERO, reverts
+from bourse import FREEZE, REDEEM_GRACE, START_GRACE, ZERO
 from brownie import Arbitration, accounts
+from words import reverts
 
 from contracts.protocol.eip712 import Domain
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from arbiters import DISPUTE_FEE, FRAUD, HONEST, INCONCLUSIVE, ROLE_BOND, Court, Lease
-from bourse import H100, HOUR, PRICE, USD, Fill, as_tuple
+from bourse import H100, HOUR, PRICE, USD, Fill
 from brownie import chain
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import (

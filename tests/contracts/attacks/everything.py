@@ -11,9 +11,11 @@ from typing import Any
 
 from arbiters import EVIDENCE, FRAUD, Court, Lease
 from attacks.loot import rpc, sent
-from bourse import BUILD, H100, HOUR, USD, as_tuple, halves, terms
+from bourse import H100, HOUR, USD, terms
 from brownie import chain
+from words import BUILD, halves
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.hashing import keccak
 from contracts.protocol.keys import Signer

@@ -7,9 +7,10 @@ from typing import Any
 
 from arbiters import Court, Lease, at
 from attacks.loot import THIEF, money, sent, unharmed
-from bourse import HOUR, OK, PRICE, USD, Fill, reason
+from bourse import HOUR, OK, PRICE, USD, Fill
 from brownie import HostileWallet, accounts
 from secondary import offer, resell_all, taking
+from words import reason
 
 from contracts.protocol.hashing import keccak
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from arbiters import Court, at
 from attacks.loot import THIEF, money, refusal, unharmed
-from bourse import A100, H100, HOUR, OK, PRICE, SLICE, Fill, as_tuple, reason, terms
+from bourse import A100, H100, HOUR, OK, PRICE, SLICE, Fill, terms
 from brownie import chain
 from counting import lanes
+from words import reason
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.hashing import keccak
 from contracts.protocol.typed_data import Attestation
 

@@ -17,10 +17,12 @@ from arbiters import (
     paid,
 )
 from attacks.loot import THIEF, money, refusal, sent, unharmed
-from bourse import HOUR, OK, PRICE, REDEEM_GRACE, Fill, as_tuple, reason, terms
+from bourse import HOUR, OK, PRICE, REDEEM_GRACE, Fill, terms
 from brownie import chain
 from counting import lanes
+from words import reason
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import Series
 

@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 from arbiters import AGENT_CLAIMED, FAULT, FAULTY, FINAL, NONE, USAGE, Court, at, bond_of, paid
 from attacks.loot import THIEF, money, refusal, unharmed
-from bourse import HOUR, OK, PRICE, REDEEM_GRACE, USD, Fill, as_tuple, reason
+from bourse import HOUR, OK, PRICE, REDEEM_GRACE, USD, Fill
 from brownie import chain
 from counting import lanes
 from secondary import offer, resell, taking
+from words import reason
+
+from contracts.bindings.tuples import as_tuple
 
 PLAIN = 1
 HALF = 1_800_000

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from arbiters import Court, at, paid
 from attacks.loot import THIEF, money, refusal, sent, unharmed
-from bourse import HOUR, OK, PRICE, REDEEM_GRACE, USD, Fill, as_tuple, reason
+from bourse import HOUR, OK, PRICE, REDEEM_GRACE, USD, Fill
 from brownie import chain
+from words import reason
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.typed_data import AcknowledgedAction, Acknowledgement
 
 PLAIN = 1

@@ -7,8 +7,9 @@ from typing import Any
 
 from arbiters import Court
 from attacks.loot import THIEF, refusal, sent, unharmed
-from bourse import HOUR, OK, PRICE, USD, Fill, reason
+from bourse import HOUR, OK, PRICE, USD, Fill
 from brownie import chain, web3
+from words import reason
 
 from contracts.protocol.hashing import keccak
 

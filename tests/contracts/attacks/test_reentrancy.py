@@ -9,21 +9,13 @@ from typing import Any
 import pytest
 from arbiters import Court, Lease
 from attacks.loot import THIEF, money, unharmed
-from bourse import (
-    HOUR,
-    OK,
-    PRICE,
-    USD,
-    Bourse,
-    Fill,
-    as_tuple,
-    deploy,
-    open_for_business,
-    reason,
-)
+from bourse import HOUR, OK, PRICE, USD, Bourse, Fill, deploy, open_for_business
 from brownie import HostileToken, Thief, accounts, chain
 from counting import accounted, position
 from secondary import offer, resell, taking
+from words import reason
+
+from contracts.bindings.tuples import as_tuple
 
 Step = tuple[Any, str, tuple[Any, ...]]
 

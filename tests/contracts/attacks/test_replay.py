@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from arbiters import HONEST, Court, Lease
 from attacks.loot import THIEF, money, refusal, unharmed
-from bourse import HOUR, OK, PRICE, Fill, as_tuple, halves, malleable, reason
+from bourse import HOUR, OK, PRICE, Fill
 from brownie import chain
 from secondary import offer, resell, taking
+from words import halves, malleable, reason
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain, Struct
 from contracts.protocol.hashing import keccak
 from contracts.protocol.keys import compact

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from arbiters import Court, Lease, at
 from attacks.loot import THIEF, money, unharmed
-from bourse import FREEZE, HOUR, OK, PRICE, REDEEM_GRACE, Fill, reason
+from bourse import FREEZE, HOUR, OK, PRICE, REDEEM_GRACE, Fill
 from brownie import chain
 from secondary import leaf, offer, resell, taking
+from words import reason
 
 PLAIN = 1
 LIMITS = {"max_reservation_fee_bps": 1_000, "interruptible": True}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from arbiters import Court, Lease, at, paid
 from attacks.loot import THIEF, books, money
-from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, Fill, as_tuple
+from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, Fill
 from counting import lanes, position, window
 from secondary import offer, resell, taking
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.series import Series
 from contracts.protocol.typed_data import UsageGroup
 

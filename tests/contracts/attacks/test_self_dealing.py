@@ -19,9 +19,11 @@ from arbiters import (
     paid,
 )
 from attacks.loot import THIEF, money, refusal, unharmed
-from bourse import HOUR, OK, PRICE, REDEEM_GRACE, USD, Fill, as_tuple, reason, terms
+from bourse import HOUR, OK, PRICE, REDEEM_GRACE, USD, Fill, terms
 from brownie import chain
+from words import reason
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.hashing import keccak
 from contracts.protocol.typed_data import AcknowledgedAction, Acknowledgement, Verdict
 

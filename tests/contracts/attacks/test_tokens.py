@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from arbiters import Court, at
 from attacks.loot import THIEF, money, refusal, sent
-from bourse import PRICE, USD, Bourse, deploy, open_for_business, reverts
+from bourse import PRICE, USD, Bourse, deploy, open_for_business
 from brownie import FickleToken, accounts, chain
+from words import reverts
 
 HONEST, LIES, SAYS_NOTHING = range(3)
 """`FickleToken.Manner`."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import brownie
 import pytest
-from bourse import HOUR, OK, REDEEM_GRACE, USD, ZERO, Bourse, Fill, deploy, reason, reverts
+from bourse import HOUR, OK, REDEEM_GRACE, USD, ZERO, Bourse, Fill, deploy
 from brownie import HostileToken, accounts, chain
 from leases import UNBONDING
+from words import reason, reverts
 
 from contracts.protocol.hashing import keccak
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import H100, HOUR, OK, PRICE, REDEEM_GRACE, START_GRACE, USD, ZERO, Bourse, Fill, reason
+from bourse import H100, HOUR, OK, PRICE, REDEEM_GRACE, START_GRACE, USD, ZERO, Bourse, Fill
 from brownie import chain
+from words import reason
 
 
 def refused(bourse: Bourse, closing: tuple[int, str], error: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from bourse import H100, HOUR, OK, USD, Bourse, reason
+from bourse import H100, HOUR, OK, USD, Bourse
 from brownie import chain
 from counting import accounted, lanes
 from leases import Lease, lease_on
+from words import reason
 
 RENEWED = "GPU-SHORT"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import A100, H100, HOUR, OK, PRICE, USD, Bourse, Fill, compact, reason
+from bourse import A100, H100, HOUR, OK, PRICE, USD, Bourse, Fill, compact
 from brownie import HostileReceiver, accounts, chain
 from leases import on_terms
+from words import reason
 
 from contracts.protocol.hashing import keccak
 

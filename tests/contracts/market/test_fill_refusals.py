@@ -7,24 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from bourse import (
-    A100,
-    HOUR,
-    MPS,
-    OK,
-    PRICE,
-    START_GRACE,
-    Bourse,
-    Fill,
-    malleable,
-    reason,
-    reverts,
-    signer,
-    terms,
-)
+from bourse import A100, HOUR, MPS, OK, PRICE, START_GRACE, Bourse, Fill, signer, terms
 from brownie import accounts, chain
 from counting import acting
 from leases import lease_on, on_terms
+from words import malleable, reason, reverts
 
 from contracts.protocol.eip712 import Domain
 

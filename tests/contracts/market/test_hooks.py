@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import FEE_BPS, HOUR, OK, PRICE, USD, ZERO, Bourse, reason, reverts
+from bourse import FEE_BPS, HOUR, OK, PRICE, USD, ZERO, Bourse
 from brownie import chain
 from counting import (
     AGENT_CLAIMED,
@@ -18,6 +18,7 @@ from counting import (
     lanes,
 )
 from leases import Lease, lease_on
+from words import reason, reverts
 
 from contracts.protocol.units import TICK, payment_down, share_down
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, ZERO, Bourse, reason
+from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, ZERO, Bourse
 from brownie import chain
 from counting import accounted
 from leases import Lease, lease_on
+from words import reason
 
 from contracts.protocol.units import TICK, payment_down, share_down
 

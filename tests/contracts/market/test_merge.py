@@ -6,9 +6,10 @@ from typing import Any
 
 import brownie
 import pytest
-from bourse import FREEZE, HOUR, MPS, OK, PRICE, REDEEM_GRACE, Bourse, Fill, reverts, terms
+from bourse import FREEZE, HOUR, MPS, OK, PRICE, REDEEM_GRACE, Bourse, Fill, terms
 from brownie import chain
 from counting import NOBODY, accounted, acting, lanes, position, window
+from words import reverts
 
 from contracts.protocol.series import Series
 

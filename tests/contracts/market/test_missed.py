@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, Bourse, reason
+from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, Bourse
 from brownie import chain
 from counting import FAULT, FINAL, accounted, acting
 from leases import INTERVAL, Lease, lease_on
+from words import reason
 
 from contracts.protocol.hashing import keccak
 from contracts.protocol.units import TICK, payment_down, share_down

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from bourse import HOUR, OK, PRICE, USD, Bourse, Fill, reason
+from bourse import HOUR, OK, PRICE, USD, Bourse, Fill
 from brownie import chain
+from words import reason
 
 from contracts.protocol.typed_data import Ask, Bid
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from bourse import HOUR, OK, USD, Bourse, Fill, as_tuple, reverts, terms
+from bourse import HOUR, OK, USD, Bourse, Fill, terms
 from brownie import accounts, chain
 from counting import accounted
 from leases import UNBONDING, lease_on
+from words import reverts
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import UsageGroup
 

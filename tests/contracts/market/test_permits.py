@@ -7,8 +7,9 @@ from typing import Any
 
 import brownie
 import pytest
-from bourse import HOUR, USD, Bourse, reverts
+from bourse import HOUR, USD, Bourse
 from brownie import chain
+from words import reverts
 
 from contracts.protocol.hashing import keccak
 

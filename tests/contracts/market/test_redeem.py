@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, Bourse, halves, reason
+from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, Bourse
 from brownie import chain
+from words import halves, reason
 
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.units import TICK, payment_down, share_down

@@ -7,24 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from bourse import (
-    FEE_BPS,
-    HOUR,
-    OK,
-    PRICE,
-    REDEEM_GRACE,
-    USD,
-    ZERO,
-    Bourse,
-    as_tuple,
-    malleable,
-    reason,
-    reverts,
-)
+from bourse import FEE_BPS, HOUR, OK, PRICE, REDEEM_GRACE, USD, ZERO, Bourse
 from brownie import chain
 from counting import accounted
 from leases import Lease, lease_on, register_terms
+from words import malleable, reason, reverts
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.typed_data import UsageGroup
 from contracts.protocol.units import TICK, payment_down, share_down

@@ -6,7 +6,7 @@ from typing import Any
 
 import brownie
 import pytest
-from bourse import FREEZE, HOUR, MPS, OK, PRICE, REDEEM_GRACE, Bourse, Fill, reason, reverts, terms
+from bourse import FREEZE, HOUR, MPS, OK, PRICE, REDEEM_GRACE, Bourse, Fill, terms
 from brownie import chain
 from counting import (
     AGENT_CLAIMED,
@@ -20,6 +20,7 @@ from counting import (
     position,
     window,
 )
+from words import reason, reverts
 
 from contracts.protocol.series import Series
 

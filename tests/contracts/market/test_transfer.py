@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import brownie
 import pytest
-from bourse import FREEZE, HOUR, MPS, OK, REDEEM_GRACE, Bourse, Fill, reverts, terms
+from bourse import FREEZE, HOUR, MPS, OK, REDEEM_GRACE, Bourse, Fill, terms
 from brownie import HostileReceiver, accounts, chain
 from counting import CUT, NOBODY, accounted, acting, position
+from words import reverts
 
 from contracts.protocol.series import Series
 

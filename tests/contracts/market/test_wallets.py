@@ -6,24 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bourse import (
-    H100,
-    HOUR,
-    OK,
-    PRICE,
-    USD,
-    Bourse,
-    Fill,
-    as_tuple,
-    halves,
-    reason,
-    signer,
-    terms,
-)
+from bourse import H100, HOUR, OK, PRICE, USD, Bourse, Fill, signer, terms
 from brownie import HostileWallet, OwnedWallet, accounts, chain
 from counting import accounted, position
 from secondary import offer, resell, resell_all, taking
+from words import halves, reason
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.typed_data import Bid
 
 ANSWERS = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import ZERO, reverts
+from bourse import ZERO
 from brownie import SeriesMetadata, accounts
+from words import reverts
 
 from contracts.protocol.hashing import keccak
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from model import units
 from model.orders import (
@@ -27,18 +27,26 @@ from contracts.protocol.hashing import keccak
 from contracts.protocol.series import Series
 from contracts.protocol.units import TICK, share_down
 
+Begin = Callable[[State, str, Group], str | None]
+Take = Callable[[State, str, Group, Wanted], str | None]
+
 
 def fill(state: State, caller: str, groups: Sequence[Group]) -> Skips:
     """Pair asks of providers with bids."""
+    return _batch(state, caller, groups, _open_sale, _fill_bid)
+
+
+def _batch(state: State, caller: str, groups: Sequence[Group], begin: Begin, take: Take) -> Skips:
+    """An ask that fails is skipped with its bids, a bid alone."""
     if state.now < state.parameters.paused_until:
         raise Refused("FillsPaused")
     skips: Skips = []
     for group in groups:
-        refusal = _open_sale(state, caller, group)
+        refusal = begin(state, caller, group)
         if refusal:
             skips.append(refusal)
             continue
-        refusals = (_fill_bid(state, caller, group, wanted) for wanted in group.fills)
+        refusals = (take(state, caller, group, wanted) for wanted in group.fills)
         skips.extend(refusal for refusal in refusals if refusal)
     return skips
 
@@ -103,17 +111,7 @@ def _remember(state: State, group: Group, wanted: Wanted) -> None:
 
 def resale(state: State, caller: str, groups: Sequence[Group]) -> Skips:
     """Pair asks of holders, which name a series, with bids."""
-    if state.now < state.parameters.paused_until:
-        raise Refused("FillsPaused")
-    skips: Skips = []
-    for group in groups:
-        refusal = _open_offer(state, caller, group)
-        if refusal:
-            skips.append(refusal)
-            continue
-        refusals = (_sell(state, caller, group, wanted) for wanted in group.fills)
-        skips.extend(refusal for refusal in refusals if refusal)
-    return skips
+    return _batch(state, caller, groups, _open_offer, _sell)
 
 
 def _open_offer(state: State, caller: str, group: Group) -> str | None:

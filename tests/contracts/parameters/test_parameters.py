@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import ZERO, initial, reverts, signer
+from bourse import ZERO, initial, signer
 from brownie import Parameters, accounts
 from governance import Governance
+from words import reverts
 
 TREASURY, FIRST, SECOND = (signer(name).address for name in ("treasury", "auditor1", "auditor2"))
 AUDITORS = [signer(f"auditor{i}").address for i in (1, 2, 3)]

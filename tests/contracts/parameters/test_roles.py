@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import reverts
 from brownie import accounts, chain
 from governance import DAY, DELAY, NOTHING, Governance
+from words import reverts
 
 READY, DONE = 1 << 2, 3
 

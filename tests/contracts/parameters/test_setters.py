@@ -6,9 +6,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from bourse import H100, ZERO, Bourse, initial, reverts, signer, terms
+from bourse import H100, ZERO, Bourse, initial, signer, terms
 from brownie import Parameters, accounts
 from governance import Governance
+from words import reverts
 
 TOKEN = 10**6
 A, B, C, D = (signer(f"member{i}").address for i in range(4))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import H100, USD, Bourse, deploy, reverts, terms
+from bourse import H100, USD, Bourse, deploy, terms
 from brownie import accounts
 from counting import accounted
+from words import reverts
 
 ROLE_BOND = 10 * USD
 FEE = 3 * USD

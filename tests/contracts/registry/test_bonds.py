@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import A100, HOUR, OK, USD, Bourse, Fill, reason, reverts
+from bourse import A100, HOUR, OK, USD, Bourse, Fill
 from brownie import chain
 from counting import accounted, acting
 from leases import UNBONDING
+from words import reason, reverts
 
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import device_hash

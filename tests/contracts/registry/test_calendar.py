@@ -7,9 +7,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from bourse import H100, HOUR, OK, as_tuple, initial, reason, signer, terms
+from bourse import H100, HOUR, OK, initial, signer, terms
 from brownie import Parameters, ProviderRegistry, accounts, chain
+from words import reason
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import Attestation

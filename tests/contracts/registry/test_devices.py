@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bourse import A100, H100, HOUR, SLICE, Bourse, as_tuple, deploy, reverts
+from bourse import A100, H100, HOUR, SLICE, Bourse, deploy
 from brownie import chain
+from words import reverts
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import Attestation

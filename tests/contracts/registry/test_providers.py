@@ -5,22 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bourse import (
-    A100,
-    DEVICE,
-    FEE_BPS,
-    H100,
-    HOUR,
-    MPS,
-    REDEEM_GRACE,
-    USD,
-    ZERO,
-    Bourse,
-    reverts,
-    terms,
-)
+from bourse import A100, DEVICE, FEE_BPS, H100, HOUR, MPS, REDEEM_GRACE, USD, ZERO, Bourse, terms
 from brownie import chain
 from leases import UNBONDING
+from words import reverts
 
 from contracts.protocol.series import device_hash
 

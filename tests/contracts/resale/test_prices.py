@@ -5,10 +5,11 @@ comes back to it for time that it does not get."""
 
 from __future__ import annotations
 
-from bourse import H100, HOUR, OK, PRICE, USD, Bourse, Fill, reason, terms
+from bourse import H100, HOUR, OK, PRICE, USD, Bourse, Fill, terms
 from brownie import chain
 from counting import accounted, position
 from secondary import leaf, offer, resell, taking
+from words import reason
 
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import Series

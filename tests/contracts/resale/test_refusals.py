@@ -7,23 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from bourse import (
-    A100,
-    FREEZE,
-    HOUR,
-    OK,
-    PRICE,
-    Bourse,
-    Fill,
-    malleable,
-    reason,
-    reverts,
-    signer,
-    terms,
-)
+from bourse import A100, FREEZE, HOUR, OK, PRICE, Bourse, Fill, signer, terms
 from brownie import accounts, chain
 from counting import acting, position
 from secondary import leaf, offer, resell, taking
+from words import malleable, reason, reverts
 
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.series import Series

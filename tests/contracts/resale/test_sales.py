@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from bourse import FEE_BPS, HOUR, MPS, OK, PRICE, REDEEM_GRACE, USD, Bourse, Fill, reason, terms
+from bourse import FEE_BPS, HOUR, MPS, OK, PRICE, REDEEM_GRACE, USD, Bourse, Fill, terms
 from brownie import chain
 from counting import CUT, NOBODY, accounted, lanes, position, window
 from secondary import offer, resell, resell_all, taking
+from words import reason
 
 from contracts.protocol.series import Series
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bourse import as_tuple
 from model import cases, proofs
 from model.cases import Kind
 from model.parts import HOUR, Lease, series_of
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import (

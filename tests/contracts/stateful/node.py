@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 import requests
-from bourse import BUILD
 from brownie import web3
+from words import BUILD
 
 from contracts.protocol.hashing import keccak
 

@@ -15,7 +15,6 @@ from bourse import (
     SLICE,
     USD,
     Bourse,
-    as_tuple,
     deploy,
     signer,
 )
@@ -26,6 +25,7 @@ from model.parts import Parameters, Terms
 from model.parts import Times as ModelTimes
 from model.state import State
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import Attestation

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bourse import A100, H100, SLICE, as_tuple
+from bourse import A100, H100, SLICE
 from model import fills
 from model.orders import Group, Wanted
 from model.parts import HOUR, ZERO, Lease, series_of
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import digest
 from contracts.protocol.hashing import keccak
 from contracts.protocol.typed_data import Ask, Bid

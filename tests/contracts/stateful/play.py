@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
-from bourse import Bourse, compact, malleable
+from bourse import Bourse, compact
 from model.orders import Wanted
 from model.parts import HOUR, Case, Flag, Lease, Position, series_of
 from model.state import State
+from words import malleable
 
 from contracts.protocol.eip712 import Domain, Struct
 from contracts.protocol.typed_data import Ask, Receipt, Verdict

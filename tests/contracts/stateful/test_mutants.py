@@ -9,13 +9,14 @@ import model.state
 import model.units
 import model.usage
 import pytest
-from bourse import as_tuple, halves
 from brownie import chain
 from model import fills, units, usage
 from model.orders import Group, Wanted
 from model.parts import Account, Lease
 from model.state import State
+from words import halves
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import digest
 from contracts.protocol.series import Series
 from contracts.protocol.typed_data import Ask, Bid, Voucher

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bourse import as_tuple, halves
 from model import units, usage
 from model.parts import HOUR, ZERO, Lease, series_of
+from words import halves
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.typed_data import UsageGroup, Voucher
 from contracts.protocol.units import LOT_GPU_MS
 from stateful.play import HOLDERS, Play
