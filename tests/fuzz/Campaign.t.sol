@@ -15,13 +15,18 @@ import {ResaleActions} from "./ResaleActions.sol";
 import {Rules} from "./Rules.sol";
 import {vm} from "./Vm.sol";
 
-/// @title Random life of one bourse: many calls, every rule after each, and everybody out at the end
+/// @title Random life of one bourse: many calls, what each must change after it, every rule of the state again and
+/// again, and everybody out at the end
 contract Campaign is ResaleActions {
     uint256 private constant BIRTH = 1_900_000_000;
+    /// One for each provider and class.
+    uint256 private constant CALENDARS = 3 * PROVIDERS;
 
     Rules private _rules;
     uint256 private _donated;
     uint256 private _now;
+    /// Steps from one reading of all rules to the next.
+    uint256 private _every;
 
     function setUp() external {
         require(FUNCTIONS == uint256(F.End));
@@ -70,7 +75,18 @@ contract Campaign is ResaleActions {
 
     /// @notice The two numbers are the seed of a run; STEPS its length.
     function testFuzz_campaign(uint256 high, uint256 low) external {
+        _live(high, low, vm.envOr("EVERY", uint256(10)));
+    }
+
+    /// @notice The run of the seed HIGH, LOW once more, with all rules read after every step.
+    function test_again() external {
+        (uint256 high, uint256 low) = (vm.envOr("HIGH", uint256(0)), vm.envOr("LOW", uint256(0)));
+        if (high != 0 || low != 0) _live(high, low, 1);
+    }
+
+    function _live(uint256 high, uint256 low, uint256 every) private {
         uint256 seed = uint256(keccak256(abi.encode(high, low)));
+        _every = every;
         uint256 steps = vm.envOr("STEPS", uint256(400));
         uint256 step;
         _plant(seed);
@@ -107,14 +123,20 @@ contract Campaign is ResaleActions {
         line = string.concat(line, "}}");
     }
 
-    /// @notice One step: time passes, somebody calls, the rules are read.
+    /// @notice One step: time passes, somebody calls. Each call checks what it must change; that the tokens are those
+    /// in the books, every step; the books themselves and one of the calendars, every few steps.
     function act(uint256 step) external {
         require(msg.sender == address(this));
         _pass(_chance(70) ? _below(120) : _chance(90) ? _below(1 hours) : _below(6 hours));
         if (_chance(1)) _donate();
         _call(_choose());
-        string memory broken = _rules.check(people, positions, _donated);
-        if (bytes(broken).length == 0 && step % 20 == 0) broken = _calendars();
+        _hold(_rules.checkTokens(_donated));
+        if (step % _every != 0) return;
+        _hold(_rules.check(people, positions));
+        _hold(_calendar(step / _every % CALENDARS));
+    }
+
+    function _hold(string memory broken) private pure {
         _require(bytes(broken).length == 0, broken);
     }
 
@@ -129,28 +151,12 @@ contract Campaign is ResaleActions {
         _donated += amount;
     }
 
-    function _calendars() private view returns (string memory broken) {
+    /// @dev The next 48 hours of one provider in one class.
+    function _calendar(uint256 which) private view returns (string memory) {
         bytes32[3] memory classes = [H100, SHARED, SLICE];
-        for (uint256 i = 0; i < providers.length * 3 && bytes(broken).length == 0; ++i) {
-            (address provider, bytes32 deviceClass) = (providers[i / 3], classes[i % 3]);
-            uint256 hour = block.timestamp / 1 hours;
-            uint256[] memory outstanding = _needs(provider, deviceClass, hour);
-            broken = _rules.checkCalendar(provider, deviceClass, hour, outstanding);
-        }
-    }
-
-    /// @dev Milli needed in each of the next 48 hours.
-    function _needs(address provider, bytes32 deviceClass, uint256 from) private view returns (uint256[] memory needs) {
-        needs = new uint256[](48);
-        for (uint256 i = 0; i < positions.length; ++i) {
-            uint64 number = Id.terms(positions[i].series);
-            if (providerOf[number] != provider || termsOf[number].deviceClass != deviceClass) continue;
-            IGpuMarket.PositionState memory position = _position(positions[i]);
-            uint256 start = Id.start(positions[i].series) / 1 hours;
-            for (uint256 hour = start > from ? start : from; hour < from + 48 && hour * 1 hours < position.end; ++hour) {
-                needs[hour - from] += position.milli;
-            }
-        }
+        (address provider, bytes32 deviceClass) = (providers[which / 3], classes[which % 3]);
+        uint256 hour = block.timestamp / 1 hours;
+        return _rules.checkCalendar(provider, deviceClass, hour, _needs(provider, deviceClass, hour, hour + 48));
     }
 
     // ------------------------------------------------------------------ which call
@@ -249,6 +255,8 @@ contract Campaign is ResaleActions {
     /// the last end at the latest.
     function leave() external {
         require(msg.sender == address(this));
+        _hold(_rules.check(people, positions));
+        for (uint256 i = 0; i < CALENDARS; ++i) _hold(_calendar(i));
         uint256 last = block.timestamp;
         for (uint256 i = 0; i < positions.length; ++i) {
             uint256 end = _position(positions[i]).end;
@@ -273,8 +281,7 @@ contract Campaign is ResaleActions {
             _track(held.series, held.holder);
         }
         for (uint256 i = 0; i < people.length; ++i) _takeAll(people[i]);
-        string memory broken = _rules.checkEmpty(_donated);
-        _require(bytes(broken).length == 0, broken);
+        _hold(_rules.checkEmpty(_donated));
     }
 
     function _unbondAll(address who) private {

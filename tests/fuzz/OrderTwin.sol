@@ -175,11 +175,14 @@ abstract contract OrderTwin is Calls {
         IProviderRegistry.Bond memory bond = registry.bondOf(provider);
         if (bond.bonded < bond.required) return false;
         uint256 attested = uint256(capacity.lanes) * capacity.laneMilli;
-        for (uint256 hour = a.start / 1 hours; hour * 1 hours < uint256(a.start) + a.duration; ++hour) {
+        uint256 from = a.start / 1 hours;
+        uint256[] memory needs = _needs(provider, deviceClass, from, _hourAfter(uint256(a.start) + a.duration));
+        for (uint256 i = 0; i < needs.length; ++i) {
+            uint256 taken = needs[i];
             // Past hours keep what was closed in them: only the calendar still knows.
-            uint256 taken = hour < block.timestamp / 1 hours
-                ? registry.soldLanes(provider, deviceClass, hour) * capacity.laneMilli
-                : _outstanding(provider, deviceClass, hour);
+            if (from + i < block.timestamp / 1 hours) {
+                taken = registry.soldLanes(provider, deviceClass, from + i) * capacity.laneMilli;
+            }
             if (taken + a.milli > attested) return false;
         }
         return true;

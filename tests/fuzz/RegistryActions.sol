@@ -258,9 +258,10 @@ abstract contract RegistryActions is AccountActions {
         if (caller != state.provider && block.timestamp < state.expiry) return false;
         IProviderRegistry.Capacity memory capacity = registry.capacityOf(state.provider, state.deviceClass);
         uint256 left = uint256(capacity.lanes) * capacity.laneMilli - 1_000;
-        for (uint256 hour = block.timestamp / 1 hours; hour * 1 hours < capacity.lastSoldEnd; ++hour) {
-            if (_outstanding(state.provider, state.deviceClass, hour) > left) return false;
-        }
+        if (capacity.lastSoldEnd <= block.timestamp) return true;
+        (uint256 from, uint256 to) = (block.timestamp / 1 hours, _hourAfter(capacity.lastSoldEnd));
+        uint256[] memory needs = _needs(state.provider, state.deviceClass, from, to);
+        for (uint256 i = 0; i < needs.length; ++i) if (needs[i] > left) return false;
         return true;
     }
 }

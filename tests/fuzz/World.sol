@@ -161,15 +161,27 @@ abstract contract World {
         return market.positionOf(held.series, held.holder);
     }
 
-    /// @notice Milli of all open leases of one provider and class that touch an hour.
-    function _outstanding(address provider, bytes32 deviceClass, uint256 hour) internal view returns (uint256 milli) {
+    /// @notice Milli that all open leases of one provider and class need in each hour of [from, to).
+    function _needs(address provider, bytes32 deviceClass, uint256 from, uint256 to)
+        internal
+        view
+        returns (uint256[] memory needs)
+    {
+        needs = new uint256[](to - from);
         for (uint256 i = 0; i < positions.length; ++i) {
-            Held memory held = positions[i];
-            uint64 number = Id.terms(held.series);
+            uint64 number = Id.terms(positions[i].series);
             if (providerOf[number] != provider || termsOf[number].deviceClass != deviceClass) continue;
-            IGpuMarket.PositionState memory position = _position(held);
-            if (Id.start(held.series) < (hour + 1) * 1 hours && position.end > hour * 1 hours) milli += position.milli;
+            IGpuMarket.PositionState memory position = _position(positions[i]);
+            uint256 start = Id.start(positions[i].series) / 1 hours;
+            for (uint256 hour = start > from ? start : from; hour < to && hour * 1 hours < position.end; ++hour) {
+                needs[hour - from] += position.milli;
+            }
         }
+    }
+
+    /// @dev The hour in which a time lies, or the first that does not begin before it.
+    function _hourAfter(uint256 time) internal pure returns (uint256) {
+        return (time + 1 hours - 1) / 1 hours;
     }
 
     // ------------------------------------------------------------------ deployment

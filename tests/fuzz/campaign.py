@@ -10,7 +10,6 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.fuzz import coverage
 from tests.fuzz.project import REPORTS, ROOT, build, commit, start_forge
@@ -126,8 +125,10 @@ def run(wanted: int, seed: int) -> Tally:
 
 def _start(chance: random.Random) -> subprocess.Popen[bytes]:
     arguments = ("--fuzz-runs", str(RUNS), "--fuzz-seed", str(chance.getrandbits(63)))
-    log = RAW.relative_to(ROOT)
-    return start_forge(ROOT, "test", "--quiet", *arguments, STEPS=STEPS, FUZZ_LOG=str(log))
+    return start_forge(
+        ROOT, "test", "--quiet", "--match-test", "testFuzz_campaign", *arguments,
+        STEPS=STEPS, FUZZ_LOG=str(RAW.relative_to(ROOT)),
+    )  # fmt: skip
 
 
 def _progress(tally: Tally, wanted: int, elapsed: float) -> None:
@@ -144,13 +145,15 @@ def show(tally: Tally, summary: dict[str, object]) -> None:
         share = 100 * tally.succeeded[name] / max(1, called)
         print(f"{name:<24}{called:>10,}{tally.succeeded[name]:>11,}{share:>7.1f}")
     for run_ in tally.violations:
-        print(f"BROKEN {run_['violation']} at step {run_['steps']}: {run_['high']} {run_['low']}")
+        print(f"BROKEN {run_['violation']}, seen after {run_['steps']} steps; once more, all rules")
+        print("read after each step:", again(run_))
     print(json.dumps(summary, indent=2))
 
 
-def log_path(folder: Path) -> Path:
-    """Where the runs on a copy write."""
-    return folder / "reports" / "fuzz.raw.jsonl"
+def again(run_: dict[str, object]) -> str:
+    """The command that repeats a run."""
+    seed = f"HIGH={run_['high']} LOW={run_['low']} STEPS={STEPS}"
+    return f"{seed} contracts/toolchain/forge test -vvvv --match-test test_again"
 
 
 if __name__ == "__main__":
