@@ -11,6 +11,7 @@ import {Fleet, FleetLib} from "./libraries/Fleet.sol";
 import {Lanes} from "./libraries/Lanes.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
 import {Attestation, AttestationLib} from "./types/Attestation.sol";
+import {Revocation, RevocationLib} from "./types/Revocation.sol";
 import {PayTerms, PayTermsLib, RegisteredTerms, SaleTerms, Terms} from "./types/Terms.sol";
 import {Timing, TimingLib} from "./types/Timing.sol";
 
@@ -23,6 +24,9 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
 
     /// @inheritdoc IProviderRegistry
     address public constant BURNED = 0x000000000000000000000000000000000000dEaD;
+
+    /// @inheritdoc IProviderRegistry
+    uint256 public constant MAX_VALIDITY = AttestationRules.MAX_VALIDITY;
 
     /// @inheritdoc IProviderRegistry
     address public immutable market;
@@ -111,7 +115,8 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
         Bond storage bond = _fleet.bonds[msg.sender];
         if (amount == 0) revert ZeroAmount();
         if (amount > bond.bonded) revert InsufficientBond(bond.bonded, amount);
-        uint40 ends = uint40(_lastSoldEnd(msg.sender) + REDEEM_GRACE + _longestCase);
+        uint256 last = _lastSoldEnd(msg.sender);
+        uint40 ends = uint40((last > block.timestamp ? last : block.timestamp) + REDEEM_GRACE + _longestCase);
         bond.bonded -= amount;
         bond.unbonding += amount;
         bond.unbondingEnds = ends;
@@ -122,18 +127,41 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
 
     /// @inheritdoc IProviderRegistry
     function attest(Attestation[] calldata attestations, bytes[][] calldata signatures) external {
-        if (attestations.length != signatures.length) {
-            revert LengthMismatch(attestations.length, signatures.length);
-        }
+        _checkLengths(attestations.length, signatures.length);
         for (uint256 i = 0; i < attestations.length; ++i) {
-            _registered(attestations[i].provider);
+            address provider = attestations[i].provider;
+            _registered(provider);
             AttestationRules.checkFields(attestations[i], ALLOW_SIMULATED);
-            bytes32 digest = _hashTypedDataV4(AttestationLib.hash(attestations[i]));
-            address[] memory auditors =
-                AttestationRules.checkAuditors(_parameters, digest, signatures[i], _fleet.bonds);
-            _fleet.enrol(_parameters, attestations[i]);
+            address[] memory auditors = _auditors(AttestationLib.hash(attestations[i]), signatures[i]);
+            bool isNew = _fleet.enrol(_parameters, attestations[i]);
+            if (isNew) _checkShares(provider);
             _payAuditors(auditors);
         }
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function revoke(Revocation[] calldata revocations, bytes[][] calldata signatures) external {
+        _checkLengths(revocations.length, signatures.length);
+        for (uint256 i = 0; i < revocations.length; ++i) {
+            _auditors(RevocationLib.hash(revocations[i]), signatures[i]);
+            _fleet.revoke(_parameters, revocations[i]);
+        }
+    }
+
+    function _checkLengths(uint256 statements, uint256 signatures) private pure {
+        if (statements != signatures) revert LengthMismatch(statements, signatures);
+    }
+
+    function _auditors(bytes32 structHash, bytes[] calldata signatures) private view returns (address[] memory) {
+        return AttestationRules.checkAuditors(_parameters, _hashTypedDataV4(structHash), signatures, _fleet.bonds);
+    }
+
+    /// @dev More devices make the shares of sold leases smaller: while one may still claim, the bond must do for all.
+    function _checkShares(address provider) private view {
+        Bond storage bond = _fleet.bonds[provider];
+        if (bond.bonded >= bond.required) return;
+        uint256 lastClaim = _lastSoldEnd(provider) + REDEEM_GRACE + _longestCase;
+        if (block.timestamp < lastClaim) revert BondTooLow(bond.bonded, bond.required);
     }
 
     function _payAuditors(address[] memory auditors) private {
@@ -326,7 +354,6 @@ contract ProviderRegistry is IProviderRegistry, EIP712 {
     }
 
     function _lastSoldEnd(address provider) private view returns (uint256 last) {
-        last = block.timestamp;
         bytes32[] storage classes = _fleet.classes[provider];
         for (uint256 i = 0; i < classes.length; ++i) {
             uint256 end = _fleet.capacity[provider][classes[i]].lastSoldEnd;

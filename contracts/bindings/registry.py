@@ -11,7 +11,7 @@ from web3.contract import Contract
 from contracts.bindings.contract import bind, encode, view
 from contracts.bindings.events import TermsStruct
 from contracts.bindings.tuples import as_tuple
-from contracts.protocol.typed_data import Attestation
+from contracts.protocol.typed_data import Attestation, Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class DeviceState:
     slices: int
     index: int
     simulated: bool
+    revoked: bool
     device_class: bytes
     parent: bytes
 
@@ -78,6 +79,14 @@ class ProviderRegistry:
         """Enrol devices, each with its auditors' signatures; all or nothing."""
         return self._encode(
             "attest", [as_tuple(a) for a in attestations], [list(s) for s in signatures]
+        )
+
+    def revoke(
+        self, revocations: tuple[Revocation, ...], signatures: tuple[tuple[bytes, ...], ...]
+    ) -> bytes:
+        """End attestations early, each with its auditors' signatures; all or nothing."""
+        return self._encode(
+            "revoke", [as_tuple(r) for r in revocations], [list(s) for s in signatures]
         )
 
     def remove_device(self, device: bytes) -> bytes:

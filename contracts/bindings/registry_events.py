@@ -65,6 +65,17 @@ class DeviceAttested:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRevoked:
+    """Auditors ended an attestation early."""
+
+    provider: str
+    device: bytes
+    device_class: bytes
+    expiry: int
+    evidence: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRemoved:
     """A device left."""
 
@@ -124,6 +135,7 @@ RegistryEvent: TypeAlias = (
     | AgentChanged
     | TermsRegistered
     | DeviceAttested
+    | DeviceRevoked
     | DeviceRemoved
     | BondAdded
     | UnbondingRequested

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Attestation} from "../types/Attestation.sol";
+import {Revocation} from "../types/Revocation.sol";
 import {PayTerms, SaleTerms, Terms} from "../types/Terms.sol";
 
 /// @title Who provides, on which terms, with which devices and for which hours
@@ -15,7 +16,7 @@ interface IProviderRegistry {
         /// Lanes attested; each is `laneMilli` of one device.
         uint16 lanes;
         uint16 laneMilli;
-        /// The earliest expiry among the devices; no fill from then on.
+        /// The earliest expiry among the devices, zero where one is revoked; no fill from then on.
         uint40 expiry;
         /// End of the latest window ever sold.
         uint40 lastSoldEnd;
@@ -47,18 +48,21 @@ interface IProviderRegistry {
         /// Place in the provider's list of the class.
         uint16 index;
         bool simulated;
+        /// Auditors ended its attestation early; a later one counts again.
+        bool revoked;
         bytes32 deviceClass;
         bytes32 parent;
     }
 
     error OnlyMarket(address market, address caller);
     error OnlyArbitration(address arbitration, address caller);
+    /// @notice Of an attestation, a revocation or a slash.
     error NoEvidence();
     /// @notice An auditor's bond is below `parameters.roleBond()`.
     error RoleBondTooLow(address member, uint256 bonded, uint256 required);
     error ZeroAddress();
     error ZeroAmount();
-    error LengthMismatch(uint256 attestations, uint256 signatures);
+    error LengthMismatch(uint256 statements, uint256 signatures);
     error AlreadyRegistered(address provider);
     error NotRegistered(address provider);
     error BpsTooHigh(uint256 bps, uint256 limit);
@@ -86,12 +90,15 @@ interface IProviderRegistry {
     error SlicesEnrolled(bytes32 device, uint256 slices);
     /// @notice The attestation is expired, or not newer than the one that counted last for this device.
     error StaleAttestation(uint256 expiry, uint256 newest);
+    error AttestationTooLong(uint256 expiry, uint256 limit);
+    /// @notice The revocation names another attestation than the one that counts, or that was revoked before.
+    error NotRevocable(bytes32 device, uint256 given, uint256 expiry);
     /// @notice Lanes of a class are alike: remove its devices before attesting another lane.
     error LaneMismatch(uint256 given, uint256 current);
     error BadLane(uint256 laneMilli, uint256 whole);
     error TooManyLanes(uint256 lanes, uint256 limit);
     error TooManyClasses(uint256 classes, uint256 limit);
-    /// @notice Only the owner removes a device before its attestation expired.
+    /// @notice Only the owner removes a device before its attestation expired or was revoked.
     error NotRemovable(bytes32 device, uint256 expiry);
     /// @notice Hours that need the device are sold.
     error HoursSold(uint256 remainingLanes, uint256 soldLanes);
@@ -105,6 +112,7 @@ interface IProviderRegistry {
     error AttestationExpired(uint256 expiry, uint256 timestamp);
     /// @notice The step of the terms is no multiple of the attested lane.
     error StepMismatch(uint256 step, uint256 laneMilli);
+    /// @dev Also the error of a device that enters while hours are sold.
     error BondTooLow(uint256 bonded, uint256 required);
     error OverCapacity(uint256 lanes, uint256 wanted);
 
@@ -120,6 +128,9 @@ interface IProviderRegistry {
         uint40 expiry,
         bytes32 evidence,
         bool simulated
+    );
+    event DeviceRevoked(
+        address indexed provider, bytes32 indexed device, bytes32 indexed deviceClass, uint40 expiry, bytes32 evidence
     );
     event DeviceRemoved(address indexed provider, bytes32 indexed device, bytes32 indexed deviceClass);
     event CapacityChanged(
@@ -156,11 +167,17 @@ interface IProviderRegistry {
 
     /// @notice Enrol or renew devices, each signed by at least the threshold of distinct auditors.
     /// @dev All or nothing. A whole device and its slices exclude each other. Each auditor must be bonded and gets
-    /// `parameters.attestationFee()` from the caller's market account.
+    /// `parameters.attestationFee()` from the caller's market account. Whoever sold hours that may still claim on its
+    /// bond adds a device only with the bond for all: more devices make the shares of sold leases smaller.
     function attest(Attestation[] calldata attestations, bytes[][] calldata signatures) external;
 
-    /// @notice Take a device out: its owner at any time, anybody after its attestation expired, and only where
-    /// the lanes that stay cover every hour already sold.
+    /// @notice End attestations before their expiry, each signed by at least the threshold of distinct bonded auditors.
+    /// @dev All or nothing. Fills of the class stop until the device is removed or attested anew; sold hours stay, and
+    /// their holders may close them before the start with a full refund.
+    function revoke(Revocation[] calldata revocations, bytes[][] calldata signatures) external;
+
+    /// @notice Take a device out: its owner at any time, anybody after its attestation expired or was revoked, and
+    /// only where the lanes that stay cover every hour already sold.
     function removeDevice(bytes32 device) external;
 
     // ------------------------------------------------------------------ the market's hooks
@@ -196,6 +213,9 @@ interface IProviderRegistry {
     /// @notice The account that burned money is credited to.
     function BURNED() external view returns (address);
 
+    /// @notice Seconds that an attestation may be valid for at most.
+    function MAX_VALIDITY() external view returns (uint256);
+
     function REDEEM_GRACE() external view returns (uint32);
 
     /// @notice Whether simulated devices may be enrolled; false on any market but a local one.
@@ -223,7 +243,7 @@ interface IProviderRegistry {
     /// @notice What a redemption or a closing needs of the terms; zeros for an unknown number.
     function payTerms(uint64 number) external view returns (PayTerms);
 
-    /// @notice Whether the class of the terms has no attested lane any more, or its attestation expired.
+    /// @notice Whether the class of the terms has no attested lane any more, or an attestation expired or was revoked.
     function isLapsed(uint64 number) external view returns (bool);
 
     function capacityOf(address provider, bytes32 deviceClass) external view returns (Capacity memory);

@@ -4,12 +4,16 @@ pragma solidity 0.8.30;
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {Attestation} from "../types/Attestation.sol";
+import {Revocation} from "../types/Revocation.sol";
 import {Bonds} from "./Bonds.sol";
 import {Signatures} from "./Signatures.sol";
 import {Units} from "./Units.sol";
 
 /// @title What an attestation must be by itself, and who must have signed it
 library AttestationRules {
+    /// @notice Longest validity: a new attestation has to be later than the last, so none may lie out of reach.
+    uint256 internal constant MAX_VALIDITY = 400 days;
+
     function checkFields(Attestation calldata attestation, bool allowSimulated) internal view {
         if (attestation.simulated && !allowSimulated) revert IProviderRegistry.SimulatedRefused(attestation.device);
         if (attestation.deviceClass == 0) revert IProviderRegistry.BadClass(attestation.deviceClass);
@@ -18,8 +22,20 @@ library AttestationRules {
         }
         uint256 lane = attestation.laneMilli;
         if (lane == 0 || Units.WHOLE_MILLI % lane != 0) revert IProviderRegistry.BadLane(lane, Units.WHOLE_MILLI);
+        if (attestation.evidence == 0) revert IProviderRegistry.NoEvidence();
         if (attestation.expiry <= block.timestamp) {
             revert IProviderRegistry.StaleAttestation(attestation.expiry, block.timestamp);
+        }
+        uint256 latest = block.timestamp + MAX_VALIDITY;
+        if (attestation.expiry > latest) revert IProviderRegistry.AttestationTooLong(attestation.expiry, latest);
+    }
+
+    /// @notice A revocation is of the attestation that counts now.
+    function checkRevocable(IProviderRegistry.Device storage state, Revocation calldata revocation) internal view {
+        if (state.provider == address(0)) revert IProviderRegistry.DeviceUnknown(revocation.device);
+        if (revocation.evidence == 0) revert IProviderRegistry.NoEvidence();
+        if (state.revoked || state.expiry != revocation.expiry) {
+            revert IProviderRegistry.NotRevocable(revocation.device, revocation.expiry, state.expiry);
         }
     }
 

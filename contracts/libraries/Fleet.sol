@@ -4,6 +4,8 @@ pragma solidity 0.8.30;
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {Attestation} from "../types/Attestation.sol";
+import {Revocation} from "../types/Revocation.sol";
+import {AttestationRules} from "./AttestationRules.sol";
 import {Lanes} from "./Lanes.sol";
 import {Units} from "./Units.sol";
 
@@ -40,7 +42,7 @@ library FleetLib {
         address provider = state.provider;
         bytes32 deviceClass = state.deviceClass;
         if (provider == address(0)) revert IProviderRegistry.DeviceUnknown(device);
-        if (msg.sender != provider && block.timestamp < state.expiry) {
+        if (msg.sender != provider && block.timestamp < state.expiry && !state.revoked) {
             revert IProviderRegistry.NotRemovable(device, state.expiry);
         }
         IProviderRegistry.Capacity storage capacity = fleet.capacity[provider][deviceClass];
@@ -58,7 +60,11 @@ library FleetLib {
     }
 
     /// @notice Take what auditors attested: a new device, or a later expiry of a known one.
-    function enrol(Fleet storage fleet, IParameters parameters, Attestation calldata attestation) internal {
+    /// @return isNew Whether the device was not enrolled before.
+    function enrol(Fleet storage fleet, IParameters parameters, Attestation calldata attestation)
+        internal
+        returns (bool isNew)
+    {
         IProviderRegistry.Device storage state = fleet.devices[attestation.device];
         address provider = attestation.provider;
         bytes32 deviceClass = attestation.deviceClass;
@@ -70,7 +76,8 @@ library FleetLib {
         if (lanes != 0 && capacity.laneMilli != attestation.laneMilli) {
             revert IProviderRegistry.LaneMismatch(attestation.laneMilli, capacity.laneMilli);
         }
-        if (state.provider == address(0)) {
+        isNew = state.provider == address(0);
+        if (isNew) {
             _admit(fleet, attestation, state);
             lanes = _addLanes(fleet, provider, deviceClass, lanes, attestation.laneMilli);
             bytes32[] storage devices = fleet.devicesOf[provider][deviceClass];
@@ -82,10 +89,23 @@ library FleetLib {
             revert IProviderRegistry.DeviceTaken(attestation.device, state.provider);
         }
         state.expiry = attestation.expiry;
-        state.simulated = attestation.simulated;
+        (state.simulated, state.revoked) = (attestation.simulated, false);
         _raiseParentExpiry(fleet, attestation);
         _emitAttested(attestation);
         _setCapacity(fleet, parameters, provider, deviceClass, lanes, attestation.laneMilli);
+    }
+
+    /// @notice See `IProviderRegistry.revoke`.
+    function revoke(Fleet storage fleet, IParameters parameters, Revocation calldata revocation) internal {
+        IProviderRegistry.Device storage state = fleet.devices[revocation.device];
+        AttestationRules.checkRevocable(state, revocation);
+        (address provider, bytes32 deviceClass) = (state.provider, state.deviceClass);
+        IProviderRegistry.Capacity storage capacity = fleet.capacity[provider][deviceClass];
+        state.revoked = true;
+        emit IProviderRegistry.DeviceRevoked(
+            provider, revocation.device, deviceClass, revocation.expiry, revocation.evidence
+        );
+        _setCapacity(fleet, parameters, provider, deviceClass, capacity.lanes, capacity.laneMilli);
     }
 
     /// @dev A whole device and its slices exclude each other, and neither comes back by an attestation that is
@@ -134,7 +154,7 @@ library FleetLib {
         devices[state.index] = last;
         fleet.devices[last].index = state.index;
         devices.pop();
-        (state.provider, state.index, state.simulated) = (address(0), 0, false);
+        (state.provider, state.index, state.simulated, state.revoked) = (address(0), 0, false, false);
         (state.deviceClass, state.parent) = (0, 0);
     }
 
@@ -163,7 +183,8 @@ library FleetLib {
 
     function _earliestExpiry(Fleet storage fleet, bytes32[] storage devices) private view returns (uint40 earliest) {
         for (uint256 i = 0; i < devices.length; ++i) {
-            uint40 expiry = fleet.devices[devices[i]].expiry;
+            IProviderRegistry.Device storage device = fleet.devices[devices[i]];
+            uint40 expiry = device.revoked ? 0 : device.expiry;
             if (i == 0 || expiry < earliest) earliest = expiry;
         }
     }

@@ -8,6 +8,7 @@ import {Acknowledgement, AcknowledgementLib} from "../types/Acknowledgement.sol"
 import {Ask, AskLib} from "../types/Ask.sol";
 import {AskConstraints, AskConstraintsLib} from "../types/AskConstraints.sol";
 import {Attestation, AttestationLib} from "../types/Attestation.sol";
+import {Revocation, RevocationLib} from "../types/Revocation.sol";
 import {Bid, BidLib} from "../types/Bid.sol";
 import {BidConstraints, BidConstraintsLib} from "../types/BidConstraints.sol";
 import {Inventory, InventoryLib} from "../types/Inventory.sol";
@@ -50,6 +51,10 @@ contract TypesHarness is EIP712 {
 
     function hashUsageGroup(UsageGroup calldata group) external pure returns (bytes32) {
         return UsageGroupLib.hash(group);
+    }
+
+    function hashRevocation(Revocation calldata revocation) external pure returns (bytes32) {
+        return RevocationLib.hash(revocation);
     }
 
     function hashAttestation(Attestation calldata attestation) external pure returns (bytes32) {

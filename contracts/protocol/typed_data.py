@@ -234,6 +234,19 @@ class Attestation(Struct):
 
 
 @dataclass(frozen=True)
+class Revocation(Struct):
+    """What k of n auditors sign to end an attestation before its expiry."""
+
+    type_name: ClassVar[str] = "Revocation"
+
+    device: Bytes32
+    expiry: Uint40
+    """Of the attestation that ends."""
+    evidence: Bytes32
+    """Hash of the stored evidence bundle."""
+
+
+@dataclass(frozen=True)
 class Inventory(Struct):
     """What an agent claims to own; a claim, never evidence."""
 
@@ -318,6 +331,7 @@ SIGNED_STRUCTS: tuple[type[Struct], ...] = (
     Voucher,
     UsageGroup,
     Attestation,
+    Revocation,
     Inventory,
     Acknowledgement,
     Verdict,

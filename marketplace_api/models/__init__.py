@@ -17,6 +17,7 @@ from marketplace_api.models.order import (
 )
 from marketplace_api.models.outbox import OutboxKind, OutboxMessage
 from marketplace_api.models.supply import (
+    REVOKED,
     Device,
     DeviceClass,
     Inventory,
@@ -27,6 +28,7 @@ from marketplace_api.models.supply import (
 from marketplace_api.models.usage import UsageReceipt
 
 __all__ = [
+    "REVOKED",
     "Account",
     "Base",
     "Blob",

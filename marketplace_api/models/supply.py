@@ -37,6 +37,10 @@ class Provider(Base):
     """Last heartbeat of its agent."""
 
 
+REVOKED = 0
+"""``attested_until`` of a device whose attestation auditors revoked: enrolled, but not for sale."""
+
+
 class DeviceClass(Base):
     """The name behind a class hash of the chain; learnt from inventories."""
 
@@ -64,7 +68,7 @@ class Device(Base):
     lane_milli: Mapped[int] = mapped_column(server_default=text("1000"))
     simulated: Mapped[bool]
     attested_until: Mapped[Number | None]
-    """Unix seconds; null until the chain says so."""
+    """Unix seconds; null until the chain says so, ``REVOKED`` where auditors ended it early."""
     evidence: Mapped[Hash | None]
     healthy: Mapped[bool] = mapped_column(server_default=text("true"))
     """By the last heartbeat."""

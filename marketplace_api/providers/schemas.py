@@ -22,7 +22,9 @@ class DeviceView(Answer):
     lane_milli: int
     simulated: bool
     healthy: bool
-    attested_until: int | None = Field(description="Null: a claim, nobody attested it")
+    attested_until: int | None = Field(
+        description="Null: a claim, nobody attested it; 0: auditors revoked it"
+    )
 
 
 class ProviderView(Answer):

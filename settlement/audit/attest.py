@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
+from contracts.bindings.events import DeviceAttested, DeviceRevoked
 from contracts.protocol.eip712 import ZERO_HASH
 from contracts.protocol.keys import Signer
 from contracts.protocol.series import device_class_hash, device_hash
 from contracts.protocol.typed_data import Attestation, Inventory
 from contracts.protocol.wire import from_wire, parse_hex, to_hex
 from marketplace_api.db import session_scope
-from marketplace_api.models import Device, InventoryStatus, OutboxMessage, Provider
+from marketplace_api.models import ChainEvent, Device, InventoryStatus, OutboxMessage, Provider
 from marketplace_api.models import Inventory as InventoryRow
 from settlement import queue
 from settlement.audit import evidence
@@ -39,8 +40,8 @@ class _Claim:
     report: dict[str, object]
     signature: str
     agent: str | None
-    fresh: frozenset[str]
-    """Devices whose attestation is far from its end."""
+    settled: frozenset[str]
+    """Devices whose attestation is far from its end, and those that auditors revoked."""
 
 
 def prepare(context: Context, message_id: int) -> None:
@@ -95,7 +96,7 @@ def _read(message_id: int, fresh_until: int) -> _Claim | None:
             row.report,
             row.signature,
             provider.agent if provider else None,
-            _fresh(session, row.provider, fresh_until),
+            _fresh(session, row.provider, fresh_until) | _revoked(session),
         )
 
 
@@ -105,6 +106,22 @@ def _fresh(session: Session, provider: str, until: int) -> frozenset[str]:
             select(Device.hash).where(Device.provider == provider, Device.attested_until > until)
         ).all()
     )
+
+
+def _revoked(session: Session) -> frozenset[str]:
+    """Devices revoked and not attested since: an inventory does not bring them back."""
+    revoked = ChainEvent.args["device"].astext
+    renewed = aliased(ChainEvent)
+    is_later = tuple_(renewed.block_number, renewed.log_index) > tuple_(
+        ChainEvent.block_number, ChainEvent.log_index
+    )
+    since = select(renewed.log_index).where(
+        renewed.name == DeviceAttested.__name__,
+        renewed.args["device"].astext == revoked,
+        is_later,
+    )
+    rows = select(revoked).where(ChainEvent.name == DeviceRevoked.__name__, ~since.exists())
+    return frozenset(session.scalars(rows).all())
 
 
 def _judge(context: Context, claim: _Claim, now: int) -> tuple[Attestation, ...]:
@@ -122,7 +139,7 @@ def _judge(context: Context, claim: _Claim, now: int) -> tuple[Attestation, ...]
     wanted = [
         device
         for device in statement.report.devices
-        if device.healthy and to_hex(device_hash(device.uuid)) not in claim.fresh
+        if device.healthy and to_hex(device_hash(device.uuid)) not in claim.settled
     ]
     if not wanted:
         return ()

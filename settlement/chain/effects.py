@@ -83,6 +83,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     on_chain.AgentChanged: Effect(supply.agent_changed, supply.undo_agent_changed),
     on_chain.TermsRegistered: Effect(supply.terms_registered, supply.undo_terms_registered),
     on_chain.DeviceAttested: Effect(supply.device_attested, supply.undo_device_attested),
+    on_chain.DeviceRevoked: Effect(supply.device_revoked, supply.undo_device_revoked),
     on_chain.DeviceRemoved: Effect(supply.device_removed, supply.undo_device_removed),
     on_chain.BondAdded: Effect(supply.bond_added, supply.undo_bond),
     on_chain.UnbondingRequested: Effect(supply.unbonding_requested, supply.undo_bond),

@@ -16,6 +16,7 @@ from contracts.bindings.events import (
     CreditTaken,
     DeviceAttested,
     DeviceRemoved,
+    DeviceRevoked,
     ProviderRegistered,
     Slashed,
     TermsRegistered,
@@ -23,13 +24,14 @@ from contracts.bindings.events import (
     event_from_json,
 )
 from contracts.protocol.wire import to_hex
-from marketplace_api.models import ChainEvent, Device, Provider, Terms
+from marketplace_api.models import REVOKED, ChainEvent, Device, Provider, Terms
 from settlement.chain.past import earlier
 from settlement.chain.seen import Seen
 
 log = structlog.get_logger()
 
 BondEvent: TypeAlias = BondAdded | UnbondingRequested | CreditTaken | Slashed
+DEVICE_EVENTS = (DeviceAttested, DeviceRevoked, DeviceRemoved)
 BOND_EVENTS = (BondAdded, UnbondingRequested, CreditTaken, Slashed)
 
 
@@ -91,6 +93,16 @@ def device_attested(session: Session, seen: Seen[DeviceAttested]) -> None:
 
 def undo_device_attested(session: Session, seen: Seen[DeviceAttested]) -> None:
     """What was attested before counts again."""
+    _restore(session, seen, seen.event.device)
+
+
+def device_revoked(session: Session, seen: Seen[DeviceRevoked]) -> None:
+    """Its class is not sold until it is attested anew or removed."""
+    _revoke(session, seen.event)
+
+
+def undo_device_revoked(session: Session, seen: Seen[DeviceRevoked]) -> None:
+    """It was still attested."""
     _restore(session, seen, seen.event.device)
 
 
@@ -189,15 +201,23 @@ def _unattest(session: Session, device: bytes) -> None:
     session.execute(update(Device).where(Device.hash == to_hex(device)).values(attested_until=None))
 
 
+def _revoke(session: Session, event: DeviceRevoked) -> None:
+    session.execute(
+        update(Device).where(Device.hash == to_hex(event.device)).values(attested_until=REVOKED)
+    )
+
+
 def _restore(
-    session: Session, seen: Seen[DeviceAttested] | Seen[DeviceRemoved], device: bytes
+    session: Session,
+    seen: Seen[DeviceAttested] | Seen[DeviceRevoked] | Seen[DeviceRemoved],
+    device: bytes,
 ) -> None:
     """Apply the newest event of this device that is left."""
     _unattest(session, device)
     row = session.scalars(
         select(ChainEvent)
         .where(
-            ChainEvent.name.in_((DeviceAttested.__name__, DeviceRemoved.__name__)),
+            ChainEvent.name.in_([kind.__name__ for kind in DEVICE_EVENTS]),
             ChainEvent.args["device"].astext == to_hex(device),
             ~(
                 (ChainEvent.block_number == seen.block_number)
@@ -211,6 +231,8 @@ def _restore(
         event = event_from_json(row.name, row.args)
         if isinstance(event, DeviceAttested):
             _attest(session, event)
+        elif isinstance(event, DeviceRevoked):
+            _revoke(session, event)
 
 
 def _ensure(session: Session, wallet: str) -> None:

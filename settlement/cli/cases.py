@@ -1,4 +1,4 @@
-"""Cases between holders and providers: `gpubourse chain resolve`, `claim-usage` and the others."""
+"""Cases between holders and providers, and auditors who end an attestation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.protocol.keys import Signer
-from contracts.protocol.typed_data import Voucher
+from contracts.protocol.series import device_hash
+from contracts.protocol.typed_data import Revocation, Voucher
 from contracts.protocol.wire import parse_hex
 from settlement.cli.acts import Caller, act, open_caller, parse_evidence, parse_series
 
@@ -80,6 +81,19 @@ def interrupt(series: str, holder: str, *, as_json: bool) -> None:
     caller = open_caller()
     data = caller.arbitration.interrupt(parse_series(series), caller.holder(holder))
     _act(caller, "interrupted", data, as_json=as_json)
+
+
+def revoke(device: str, evidence: str, auditor_keys: tuple[Path, ...], *, as_json: bool) -> None:
+    """End the attestation of a device that counts now."""
+    caller = open_caller()
+    hash_ = parse_hex(device, "device", 32) if device.startswith("0x") else device_hash(device)
+    state = caller.desk.registry.device_of(hash_, caller.desk.head)
+    revocation = Revocation(hash_, state.expiry, parse_evidence(evidence))
+    auditors = tuple(Signer.load(path) for path in auditor_keys) or (caller.signer,)
+    domain = caller.desk.place.registry_domain
+    signatures = tuple(auditor.sign(revocation, domain) for auditor in auditors)
+    data = caller.desk.registry.revoke((revocation,), (signatures,))
+    act(caller, "revoked", caller.desk.place.registry, data, as_json=as_json)
 
 
 def _signed(caller: Caller, series: int, holder: str, claimed: Claimed) -> tuple[Voucher, bytes]:

@@ -48,6 +48,11 @@ class Place:
         return Domain(self.chain_id, self.market)
 
     @property
+    def registry_domain(self) -> Domain:
+        """Domain of attestations and revocations."""
+        return Domain(self.chain_id, self.registry)
+
+    @property
     def is_local(self) -> bool:
         """Whether it is a development chain."""
         return self.chain_id in LOCAL_CHAIN_IDS

@@ -100,6 +100,20 @@ def interrupt(series: SeriesId, holder: Whose, as_json: AsJson = False) -> None:
     cases.interrupt(series, holder, as_json=as_json)
 
 
+def revoke(
+    device: Annotated[str, typer.Argument(help="NVML UUID of the device, or its hash.")],
+    evidence: Evidence,
+    auditor_key: Annotated[
+        list[Path] | None, typer.Option(help="Key of an auditor, repeated; default one's own.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a device's attestation as its auditors: its class is not sold until it is renewed."""
+    from settlement.cli import cases
+
+    cases.revoke(device, evidence, tuple(auditor_key or ()), as_json=as_json)
+
+
 def split(
     series: SeriesId,
     at: Annotated[int, typer.Option(help="Unix time of a whole hour inside the window.")],
@@ -168,6 +182,7 @@ def register(chain: typer.Typer) -> None:
         answer,
         release,
         interrupt,
+        revoke,
         split,
         merge,
         resell,

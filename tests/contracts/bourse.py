@@ -15,7 +15,7 @@ from contracts.protocol.eip712 import Domain, checksum, digest
 from contracts.protocol.hashing import keccak
 from contracts.protocol.keys import Signer, compact
 from contracts.protocol.series import Series, device_class_hash, device_hash
-from contracts.protocol.typed_data import Ask, Attestation, Bid, Voucher
+from contracts.protocol.typed_data import Ask, Attestation, Bid, Revocation, Voucher
 from contracts.protocol.units import TICK
 from contracts.scripts.suite import CONTRACTS, Plan, Times, build
 
@@ -251,6 +251,14 @@ class Bourse:
         ]
         return self.registry.attest(
             [as_tuple(a) for a in attestations], signatures, self.sends("stranger")
+        )
+
+    def revoke(
+        self, *revocations: Revocation, by: tuple[str, ...] = ("auditor1", "auditor2")
+    ) -> Any:
+        signatures = [[self.keys[n].sign(r, self.registry_domain) for n in by] for r in revocations]
+        return self.registry.revoke(
+            [as_tuple(r) for r in revocations], signatures, self.sends("stranger")
         )
 
     # -------------------------------------------------------------- money

@@ -23,6 +23,7 @@ from contracts.protocol.typed_data import (
     BidConstraints,
     Inventory,
     Receipt,
+    Revocation,
     UsageGroup,
     Verdict,
     voucher_of,
@@ -119,6 +120,7 @@ def _statements(order: bytes) -> tuple[Struct, ...]:
             evidence=evidence,
             simulated=False,
         ),
+        Revocation(device_hash("GPU-1"), START + 30 * 24 * HOUR, evidence),
         Inventory(SELLER.address, AGENT.address, 1, START - HOUR, 1, keccak(b"report"), False),
         Acknowledgement(order, 2, 44, START - 100),
         Verdict(SERIES.id, BUYER.address, 1, 2, evidence),
@@ -138,7 +140,8 @@ def _domains() -> Vectors:
 
 
 def _signed_example(struct: Struct) -> Vectors:
-    place = {"Attestation": REGISTRY, "Inventory": REGISTRY, "Verdict": ARBITRATION}
+    place = dict.fromkeys(("Attestation", "Revocation", "Inventory"), REGISTRY)
+    place["Verdict"] = ARBITRATION
     domain = Domain(CHAIN_ID, place.get(struct.type_name, MARKET))
     whole = digest(struct, domain)
     signature = SELLER.sign_digest(whole)

@@ -73,7 +73,7 @@ def provider(
         ("uuid", "class", "milli", "device", "attested until"),
         [
             (d.uuid, d.device_class, d.milli, "simulated" if d.simulated else "real",
-             shown_time(d.attested_until))
+             "revoked" if d.attested_until == 0 else shown_time(d.attested_until))
             for d in found.devices
         ],
     )  # fmt: skip

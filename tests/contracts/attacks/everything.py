@@ -20,7 +20,12 @@ from contracts.protocol.eip712 import Domain
 from contracts.protocol.hashing import keccak
 from contracts.protocol.keys import Signer
 from contracts.protocol.series import Series
-from contracts.protocol.typed_data import AcknowledgedAction, Acknowledgement, UsageGroup
+from contracts.protocol.typed_data import (
+    AcknowledgedAction,
+    Acknowledgement,
+    Revocation,
+    UsageGroup,
+)
 
 Arguments = tuple[Any, ...]
 Function = tuple[str, str]
@@ -196,12 +201,15 @@ def _registry(world: World, thief: str, key: Signer) -> dict[Function, list[Argu
     new = of.attestation("GPU-9")
     known = of.attestation("GPU-0", expiry=chain.time() + 300 * 24 * HOUR)
     signed = [[key.sign(x, of.registry_domain)] for x in (new, known)]
+    counts = int(of.registry.deviceOf(known.device)[1])
+    revoked = Revocation(known.device, counts, EVIDENCE)
     return {
         ("registry", "register"): [(thief,)],
         ("registry", "setAgent"): [(thief,)],
         ("registry", "registerTerms"): [(terms(),), (terms(arbiter_set=1),)],
         ("registry", "requestUnbonding"): [(USD,)],
         ("registry", "attest"): [([as_tuple(new), as_tuple(known)], signed)],
+        ("registry", "revoke"): [([as_tuple(revoked)], [[key.sign(revoked, of.registry_domain)]])],
         ("registry", "removeDevice"): [(new.device,), (known.device,)],
     }
 

@@ -113,6 +113,7 @@ class Device:
     expiry: int = 0
     device_class: bytes = bytes(32)
     parent: bytes = bytes(32)
+    is_revoked: bool = False
 
 
 @dataclass

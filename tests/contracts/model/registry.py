@@ -8,13 +8,14 @@ from dataclasses import replace
 from model.parts import HOUR, ZERO, Capacity, Device, Refused, Terms, hours_of
 from model.state import State
 
-from contracts.protocol.typed_data import Attestation
+from contracts.protocol.typed_data import Attestation, Revocation
 from contracts.protocol.units import BPS, MAX_DURATION, MILLI_PER_DEVICE
 
 MIG, HOST = 3, 5
 MAX_UNSIGNED_SECONDS = 600
 MAX_RESERVATION_FEE_BPS = 5_000
 MAX_LANES = 511
+MAX_VALIDITY = 400 * 24 * HOUR
 
 
 def register(state: State, caller: str, agent: str) -> None:
@@ -66,7 +67,10 @@ def attest(
         _registered(state, attestation.provider)
         _check_attestation(state, attestation)
         _check_auditors(state, signed)
+        is_new = state.devices[attestation.device].provider == ZERO
         _enrol(state, attestation)
+        if is_new:
+            _check_shares(state, attestation.provider)
         for auditor in signed:
             if auditor is not None and state.parameters.attestation_fee:
                 state.debit(caller, state.parameters.attestation_fee)
@@ -80,8 +84,45 @@ def _check_attestation(state: State, attestation: Attestation) -> None:
         raise Refused("BadDevice")
     if attestation.lane_milli == 0 or MILLI_PER_DEVICE % attestation.lane_milli:
         raise Refused("BadLane")
+    if attestation.evidence == bytes(32):
+        raise Refused("NoEvidence")
     if attestation.expiry <= state.now:
         raise Refused("StaleAttestation")
+    if attestation.expiry > state.now + MAX_VALIDITY:
+        raise Refused("AttestationTooLong")
+
+
+def _check_shares(state: State, provider: str) -> None:
+    """No new device makes the shares of sold leases smaller than the minimum."""
+    if state.bonds[provider].bonded >= state.required_bond(provider):
+        return
+    ends = [c.last_sold_end for (owner, _), c in state.capacities.items() if owner == provider]
+    if state.now < max(ends) + state.times.redeem_grace + state.times.longest_case:
+        raise Refused("BondTooLow")
+
+
+def revoke(
+    state: State,
+    revocations: Sequence[Revocation],
+    signers: Sequence[Sequence[str | None]],
+) -> None:
+    """Auditors end attestations early; all or nothing."""
+    for revocation, signed in zip(revocations, signers, strict=True):
+        _check_auditors(state, signed)
+        device = state.devices[revocation.device]
+        if device.provider == ZERO:
+            raise Refused("DeviceUnknown")
+        if revocation.evidence == bytes(32):
+            raise Refused("NoEvidence")
+        if device.is_revoked or device.expiry != revocation.expiry:
+            raise Refused("NotRevocable")
+        device.is_revoked = True
+        _reprice(state, device.provider, device.device_class)
+
+
+def _reprice(state: State, provider: str, device_class: bytes) -> None:
+    capacity = state.capacities[provider, device_class]
+    capacity.min_bond_per_milli = state.parameters.min_bond(device_class)
 
 
 def _check_auditors(state: State, signers: Sequence[str | None]) -> None:
@@ -142,7 +183,7 @@ def remove_device(state: State, caller: str, name: bytes) -> None:
     device = state.devices[name]
     if device.provider == ZERO:
         raise Refused("DeviceUnknown")
-    if caller != device.provider and state.now < device.expiry:
+    if caller != device.provider and state.now < device.expiry and not device.is_revoked:
         raise Refused("NotRemovable")
     key = (device.provider, device.device_class)
     capacity = state.capacities[key]

@@ -131,8 +131,9 @@ class State:
         return per_device * len(self.devices_of(provider, device_class))
 
     def expiry(self, provider: str, device_class: bytes) -> int:
-        """The earliest among the devices."""
-        return min((d.expiry for d in self.devices_of(provider, device_class)), default=0)
+        """The earliest among the devices; a revoked one has none."""
+        devices = self.devices_of(provider, device_class)
+        return min((0 if d.is_revoked else d.expiry for d in devices), default=0)
 
     def is_lapsed(self, number: int) -> bool:
         terms = self.terms_of(number)

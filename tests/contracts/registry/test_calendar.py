@@ -13,6 +13,7 @@ from words import reason
 
 from contracts.bindings.tuples import as_tuple
 from contracts.protocol.eip712 import Domain
+from contracts.protocol.hashing import keccak
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import Attestation
 from contracts.scripts.suite import Times
@@ -49,8 +50,8 @@ class Calendar:
             parent=bytes(32),
             device_class=H100,
             lane_milli=125,
-            expiry=chain.time() + 400 * DAY,
-            evidence=bytes(32),
+            expiry=chain.time() + 399 * DAY,
+            evidence=keccak(b"evidence"),
             simulated=True,
         )
 

@@ -103,6 +103,7 @@ class TestRefused:
             ({"lane_milli": 300}, "BadLane"),
             ({"lane_milli": 2000}, "BadLane"),
             ({"expiry": 1}, "StaleAttestation"),
+            ({"evidence": bytes(32)}, "NoEvidence"),
             ({"lane_milli": 500}, "LaneMismatch"),
         ],
     )
@@ -115,12 +116,20 @@ class TestRefused:
             "BadDevice": (attestation.device, attestation.parent),
             "BadLane": (attestation.lane_milli, 1000),
             "LaneMismatch": (500, 1000),
+            "NoEvidence": (),
         }
         if error == "StaleAttestation":
             with pytest.raises(Exception, match="StaleAttestation: 1, "):
                 bourse.attest(attestation)
         else:
             refused(bourse, attestation, error, *values[error])
+
+    def test_attest__valid_too_long__refused(self, bourse: Bourse) -> None:
+        longest = int(bourse.registry.MAX_VALIDITY())
+        assert longest == 400 * DAY
+        with pytest.raises(Exception, match="AttestationTooLong"):
+            bourse.attest(bourse.attestation("GPU-N", expiry=chain.time() + longest + 60))
+        bourse.attest(bourse.attestation("GPU-N", expiry=chain.time() + longest - 60))
 
     def test_attest__signatures__refused(self, bourse: Bourse) -> None:
         new = bourse.attestation("GPU-N")
