@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 
 from contracts.protocol.keys import Signer
 from contracts.protocol.lifecycle import LeaseStatus
-from contracts.protocol.series import Series
+from contracts.protocol.series import Series, device_hash
+from contracts.protocol.wire import to_hex
 from marketplace_api.cli import main as cli
+from marketplace_api.db import session_scope
+from marketplace_api.models import REVOKED, Device
 from settlement.settings import SettlementSettings
 from tests.settlement.chain_node import STAGE_S
 from tests.settlement.trade import HOUR, INTERVAL_S, UNSIGNED, Trade, next_hour
@@ -137,6 +141,39 @@ def test_interrupt__terms_allow_it__ends_after_the_notice(trade: Trade, run: Run
     assert trade.lease(series).end == told_["end"]
     assert told_["end"] < Series.from_id(series).end
     trade.agree()
+
+
+def test_revoke__by_auditors__stops_the_class_and_inventories_do_not_bring_it_back(
+    trade: Trade, run: Run, tmp_path: Path
+) -> None:
+    """Undone by a re-org; renewed only by auditors who say so."""
+    world = trade.world
+    uuid = "GPU-" + world.owner.address[2:]
+    keys = [tmp_path / f"auditor{n}.key" for n, _ in enumerate(world.context.auditors)]
+    for key, auditor in zip(keys, world.context.auditors, strict=True):
+        auditor.save(key)
+    words = [word for key in keys for word in ("--auditor-key", key)]
+    refused = run(world.buyer, "revoke", uuid, "--evidence", EVIDENCE, code=1)
+    assert refused["error"]["given"].startswith("NotAuditor(")
+    assert attested_until(uuid) > int(time.time())
+    snapshot = world.node.rpc("evm_snapshot")
+    revoked = run(Signer.generate(), "revoke", uuid, "--evidence", EVIDENCE, *words)
+    assert told(revoked, "DeviceRevoked")["provider"] == world.owner.address
+    assert attested_until(uuid) == REVOKED
+    world.node.rpc("evm_revert", snapshot)
+    world.node.mine(2)
+    world.watch()
+    assert attested_until(uuid) > int(time.time())
+    run(Signer.generate(), "revoke", uuid, "--evidence", EVIDENCE, *words)
+    world.post_inventory(uuid)
+    world.work()
+    assert attested_until(uuid) == REVOKED
+
+
+def attested_until(uuid: str) -> int | None:
+    """What the book says of a device."""
+    with session_scope() as session:
+        return session.get_one(Device, to_hex(device_hash(uuid))).attested_until
 
 
 def test_units__split_merged_and_sold__to_somebody_with_a_key(
