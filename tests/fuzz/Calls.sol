@@ -29,6 +29,7 @@ enum F {
     RegisterTerms,
     RequestUnbonding,
     Attest,
+    Revoke,
     RemoveDevice,
     SetFee,
     SetTreasury,
@@ -61,7 +62,7 @@ enum F {
 /// @title Calls, counted, and the rules that they broke
 abstract contract Calls is World {
     /// As many as `F` has before its end.
-    uint256 internal constant FUNCTIONS = 49;
+    uint256 internal constant FUNCTIONS = 50;
 
     uint256[FUNCTIONS] internal called;
     uint256[FUNCTIONS] internal succeeded;
@@ -158,6 +159,7 @@ abstract contract Calls is World {
             "registerTerms",
             "requestUnbonding",
             "attest",
+            "revoke",
             "removeDevice",
             "setFee",
             "setTreasury",

@@ -163,7 +163,7 @@ contract Campaign is ResaleActions {
 
     /// @dev Fills, redemptions and closings more often; what was called least, now and then.
     function _choose() private returns (F) {
-        if (_chance(25)) return _least();
+        if (_chance(40)) return _least();
         uint256 which = _below(FUNCTIONS + 24);
         if (which < FUNCTIONS) return F(which);
         if (which < FUNCTIONS + 8) return F.Fill;
@@ -215,6 +215,7 @@ contract Campaign is ResaleActions {
         else if (f == F.RegisterTerms) _registerTerms();
         else if (f == F.RequestUnbonding) _requestUnbonding();
         else if (f == F.Attest) _attest();
+        else if (f == F.Revoke) _revoke();
         else _removeDevice();
     }
 

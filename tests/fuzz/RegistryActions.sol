@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {IProviderRegistry} from "../../contracts/interfaces/IProviderRegistry.sol";
 import {Attestation} from "../../contracts/types/Attestation.sol";
+import {Revocation} from "../../contracts/types/Revocation.sol";
 import {Terms} from "../../contracts/types/Terms.sol";
 import {AccountActions} from "./AccountActions.sol";
 import {F} from "./Calls.sol";
@@ -17,6 +18,7 @@ abstract contract RegistryActions is AccountActions {
     uint256 private _made;
     uint256 private _strangers;
     mapping(address provider => address[] agents) private _agents;
+    mapping(bytes32 device => bool) private _isRevoked;
     /// Until when a replaced agent's key counts.
     mapping(address provider => mapping(address agent => uint256)) internal replacedUntil;
     /// How long attestations last at least and at most in this run.
@@ -125,15 +127,20 @@ abstract contract RegistryActions is AccountActions {
     // ------------------------------------------------------------------ devices
 
     function _attest() internal {
-        Attestation memory attestation = devices.length < 12 || _chance(20) ? _newDevice() : _renewal();
-        uint256 change = _chance(20) ? _between(1, 9) : 0;
+        _attestOne(devices.length < 12 || _chance(20) ? _newDevice() : _renewal(_revokedOrAny()));
+    }
+
+    function _attestOne(Attestation memory attestation) private {
+        uint256 change = _chance(20) ? _between(1, 11) : 0;
         _changeAttestation(attestation, change);
         address[] memory signers = _signers(change);
         address caller = _one(providers);
         bool allowed = _attestable(attestation, signers, caller);
         bool done = _sendAttestation(attestation, signers, caller);
         _agree(F.Attest, allowed, done);
-        if (done && registry.deviceOf(attestation.device).provider != address(0)) _know(attestation.device);
+        if (!done) return;
+        _know(attestation.device);
+        _isRevoked[attestation.device] = false;
     }
 
     function _know(bytes32 device) internal {
@@ -167,9 +174,14 @@ abstract contract RegistryActions is AccountActions {
         attestation.evidence = keccak256(abi.encode(_made));
     }
 
-    function _renewal() private returns (Attestation memory attestation) {
+    /// @dev Sooner one that is revoked: its class sells nothing meanwhile.
+    function _revokedOrAny() private returns (bytes32 device) {
+        for (uint256 i = 0; i < 8 && !_isRevoked[device]; ++i) device = devices[_below(devices.length)];
+    }
+
+    function _renewal(bytes32 known) private returns (Attestation memory attestation) {
         attestation = _newDevice();
-        attestation.device = devices[_below(devices.length)];
+        attestation.device = known;
         IProviderRegistry.Device memory device = registry.deviceOf(attestation.device);
         attestation.expiry = uint40(device.expiry + _between(0, 1 days));
         if (device.provider == address(0) || _chance(5)) return attestation;
@@ -186,6 +198,8 @@ abstract contract RegistryActions is AccountActions {
         else if (change == 5) attestation.simulated = true;
         else if (change == 6) attestation.parent = devices.length == 0 || _chance(50) ? attestation.device : devices[_below(devices.length)];
         else if (change == 7) attestation.laneMilli = 500;
+        else if (change == 10) attestation.evidence = 0;
+        else if (change == 11) attestation.expiry = uint40(block.timestamp + 400 days + _below(2));
     }
 
     function _signers(uint256 change) internal returns (address[] memory signers) {
@@ -203,14 +217,15 @@ abstract contract RegistryActions is AccountActions {
         if (a.device == 0 || a.device == a.parent || a.laneMilli == 0 || 1_000 % a.laneMilli != 0) return false;
         IProviderRegistry.Device memory device = registry.deviceOf(a.device);
         if (a.expiry <= block.timestamp || a.expiry <= device.expiry) return false;
+        if (a.evidence == 0 || a.expiry > block.timestamp + 400 days) return false;
         IProviderRegistry.Capacity memory capacity = registry.capacityOf(a.provider, a.deviceClass);
         if (capacity.lanes != 0 && capacity.laneMilli != a.laneMilli) return false;
         if (device.provider == address(0)) {
-            if (!_admissible(a, device, capacity)) return false;
+            if (!_admissible(a, device, capacity) || !_bondDoes(a, capacity)) return false;
         } else if (device.provider != a.provider || device.deviceClass != a.deviceClass || device.parent != a.parent) {
             return false;
         }
-        return _vouched(signers, caller);
+        return _vouched(signers) && _balance(caller) >= signers.length * parameters.attestationFee();
     }
 
     /// @dev A whole device and its slices exclude each other.
@@ -225,14 +240,66 @@ abstract contract RegistryActions is AccountActions {
         return parent.provider == address(0) && (parent.slices != 0 || a.expiry > parent.expiry);
     }
 
-    function _vouched(address[] memory signers, address caller) private view returns (bool) {
+    /// @dev Rule 8: while sold hours may still claim on it, the bond must do for the new device as well.
+    function _bondDoes(Attestation memory a, IProviderRegistry.Capacity memory capacity) private view returns (bool) {
+        IProviderRegistry.Bond memory bond = registry.bondOf(a.provider);
+        uint256 milli = uint256(capacity.lanes) * capacity.laneMilli;
+        uint256 others = bond.required - milli * capacity.minBondPerMilli;
+        if (bond.bonded >= others + (milli + 1_000) * parameters.minBondPerMilli(a.deviceClass)) return true;
+        bytes32[3] memory classes = [H100, SHARED, SLICE];
+        uint256 last;
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 end = registry.capacityOf(a.provider, classes[i]).lastSoldEnd;
+            if (end > last) last = end;
+        }
+        uint256 longest = timing.challenge > timing.response ? timing.challenge : timing.response;
+        return block.timestamp >= last + timing.redeemGrace + longest + timing.verdict;
+    }
+
+    function _vouched(address[] memory signers) private view returns (bool) {
         if (signers.length < parameters.auditorThreshold()) return false;
         for (uint256 i = 0; i < signers.length; ++i) {
             if (parameters.auditorIndex(signers[i]) == 0) return false;
             if (registry.freeBond(signers[i]) < parameters.roleBond()) return false;
             for (uint256 j = 0; j < i; ++j) if (signers[i] == signers[j]) return false;
         }
-        return _balance(caller) >= signers.length * parameters.attestationFee();
+        return true;
+    }
+
+    // ------------------------------------------------------------------ out again
+
+    /// @dev Mostly attested anew at once, or the market would end.
+    function _revoke() internal {
+        if (devices.length == 0) return _attest();
+        bytes32 device = devices[_below(devices.length)];
+        IProviderRegistry.Device memory state = registry.deviceOf(device);
+        for (uint256 i = 0; i < 6 && (state.provider == address(0) || _isRevoked[device]); ++i) {
+            device = devices[_below(devices.length)];
+            state = registry.deviceOf(device);
+        }
+        Revocation memory revocation = Revocation(device, state.expiry, "fraud");
+        uint256 change = _chance(20) ? _between(6, 12) : 0;
+        if (change == 10) revocation.evidence = 0;
+        else if (change == 11) revocation.expiry = uint40(state.expiry - 1 + 2 * _below(2));
+        else if (change == 12) revocation.device = bytes32("unknown");
+        address[] memory signers = _signers(change);
+        bool allowed = change < 10 && state.provider != address(0) && !_isRevoked[device] && _vouched(signers);
+        bool done = _ask(F.Revoke, stranger, _revocationOf(revocation, signers), allowed);
+        if (!done) return;
+        _isRevoked[device] = true;
+        _require(registry.deviceOf(device).revoked, "3: a revoked device");
+        _require(registry.capacityOf(state.provider, state.deviceClass).expiry == 0, "3: its class still sells");
+        if (_chance(80)) _attestOne(_renewal(device));
+    }
+
+    function _revocationOf(Revocation memory revocation, address[] memory signers) private returns (bytes memory) {
+        Revocation[] memory list = new Revocation[](1);
+        bytes[][] memory signatures = new bytes[][](1);
+        (list[0], signatures[0]) = (revocation, new bytes[](signers.length));
+        for (uint256 i = 0; i < signers.length; ++i) {
+            signatures[0][i] = _sign(signers[i], registryDomain, Typed.hash(revocation));
+        }
+        return abi.encodeCall(IProviderRegistry.revoke, (list, signatures));
     }
 
     function _removeDevice() internal {
@@ -240,8 +307,9 @@ abstract contract RegistryActions is AccountActions {
         bytes32 device = _chance(97) ? devices[_below(devices.length)] : bytes32("unknown");
         IProviderRegistry.Device memory state = registry.deviceOf(device);
         address caller = _chance(90) && state.provider != address(0) ? state.provider : stranger;
-        bool allowed = _removable(state, caller);
-        _ask(F.RemoveDevice, caller, abi.encodeCall(IProviderRegistry.removeDevice, (device)), allowed);
+        bool allowed = _removable(state, caller, _isRevoked[device]);
+        bytes memory data = abi.encodeCall(IProviderRegistry.removeDevice, (device));
+        if (_ask(F.RemoveDevice, caller, data, allowed)) _isRevoked[device] = false;
     }
 
     /// @dev Whether many devices are out already.
@@ -253,9 +321,13 @@ abstract contract RegistryActions is AccountActions {
         return out * 2 > devices.length;
     }
 
-    function _removable(IProviderRegistry.Device memory state, address caller) private view returns (bool) {
+    function _removable(IProviderRegistry.Device memory state, address caller, bool revoked)
+        private
+        view
+        returns (bool)
+    {
         if (state.provider == address(0)) return false;
-        if (caller != state.provider && block.timestamp < state.expiry) return false;
+        if (caller != state.provider && block.timestamp < state.expiry && !revoked) return false;
         IProviderRegistry.Capacity memory capacity = registry.capacityOf(state.provider, state.deviceClass);
         uint256 left = uint256(capacity.lanes) * capacity.laneMilli - 1_000;
         if (capacity.lastSoldEnd <= block.timestamp) return true;

@@ -6,6 +6,7 @@ import {Ask} from "../../contracts/types/Ask.sol";
 import {Attestation} from "../../contracts/types/Attestation.sol";
 import {Bid} from "../../contracts/types/Bid.sol";
 import {Receipt} from "../../contracts/types/Receipt.sol";
+import {Revocation} from "../../contracts/types/Revocation.sol";
 import {UsageGroup} from "../../contracts/types/UsageGroup.sol";
 import {Verdict} from "../../contracts/types/Verdict.sol";
 import {Voucher} from "../../contracts/types/Voucher.sol";
@@ -40,6 +41,7 @@ library Typed {
         "Attestation(address provider,bytes32 device,bytes32 parent,bytes32 deviceClass,uint16 laneMilli,uint40 expiry,"
         "bytes32 evidence,bool simulated)"
     );
+    bytes32 private constant REVOCATION = keccak256("Revocation(bytes32 device,uint40 expiry,bytes32 evidence)");
     bytes32 private constant VERDICT =
         keccak256("Verdict(uint256 series,address holder,uint32 number,uint8 outcome,bytes32 evidence)");
     bytes32 private constant ACKNOWLEDGEMENT =
@@ -74,6 +76,10 @@ library Typed {
 
     function hash(Attestation memory attestation) internal pure returns (bytes32) {
         return keccak256(abi.encode(ATTESTATION, attestation));
+    }
+
+    function hash(Revocation memory revocation) internal pure returns (bytes32) {
+        return keccak256(abi.encode(REVOCATION, revocation));
     }
 
     function hash(UsageGroup memory group) internal pure returns (bytes32) {
