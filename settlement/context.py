@@ -42,7 +42,13 @@ def build(settings: SettlementSettings) -> Context:
     engine = db.connect(settings.database_url)
     chain = Web3Chain(settings.rpc_url)
     operator = settings.operator()
-    policy = SendPolicy(deployment.chain_id, settings.tip_wei, settings.gas_margin_percent)
+    policy = SendPolicy(
+        deployment.chain_id,
+        settings.tip_wei,
+        settings.gas_margin_percent,
+        settings.replace_after_s,
+        settings.max_fee_wei,
+    )
     return Context(
         settings=settings,
         deployment=deployment,

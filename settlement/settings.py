@@ -36,6 +36,10 @@ class SettlementSettings(BaseSettings):
     gas_margin_percent: int = Field(default=120, ge=100)
     tip_wei: int = Field(default=1_000_000_000, ge=0)
     """Priority fee where the node proposes none."""
+    replace_after_s: int = Field(default=30, ge=1)
+    """A transaction that is not mined by then is replaced by one with higher fees."""
+    max_fee_wei: int = Field(default=500_000_000_000, ge=1)
+    """Most that a unit of gas may cost; nothing is signed or replaced above it."""
     reconcile_s: int = Field(default=60, ge=1)
     attestation_s: int = Field(default=30 * 24 * 3600, ge=3600)
     """How long an attested device may be sold before it is looked at again."""

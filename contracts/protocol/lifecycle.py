@@ -142,7 +142,8 @@ JOB_TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
 }
 TRANSACTION_TRANSITIONS: Mapping[TransactionStatus, frozenset[TransactionStatus]] = {
     TransactionStatus.QUEUED: frozenset({TransactionStatus.SIGNED, TransactionStatus.REFUSED}),
-    TransactionStatus.SIGNED: frozenset({TransactionStatus.MINED}),
+    # Its nonce was used by another transaction of the key: the intent gets a new one.
+    TransactionStatus.SIGNED: frozenset({TransactionStatus.MINED, TransactionStatus.QUEUED}),
     TransactionStatus.MINED: frozenset(
         {TransactionStatus.CONFIRMED, TransactionStatus.REVERTED, TransactionStatus.SIGNED}
     ),

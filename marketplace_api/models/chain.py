@@ -58,7 +58,7 @@ class ChainTransaction(Base):
     max_priority_fee: Mapped[Wide | None]
     gas: Mapped[Number | None]
     attempts: Mapped[Documents] = mapped_column(server_default=text("'[]'"))
-    """Earlier signed versions: [{hash, max_fee, max_priority_fee, at}]."""
+    """Signed versions, the newest last: [{hash, max_fee, max_priority_fee, at}]; fees as text."""
     block_number: Mapped[Number | None]
     block_hash: Mapped[Hash | None]
     gas_used: Mapped[Number | None]

@@ -26,6 +26,12 @@ def bumped(fees: Fees) -> Fees:
     return Fees(_bump(fees.max_fee), _bump(fees.max_priority_fee))
 
 
+def replacement(old: Fees, now: Fees) -> Fees:
+    """Enough to replace a pending transaction and to be mined at today's fees."""
+    least = bumped(old)
+    return Fees(max(least.max_fee, now.max_fee), max(least.max_priority_fee, now.max_priority_fee))
+
+
 def gas_limit(estimate: int, margin_percent: int, floor: int) -> int:
     """The estimate with a margin, since state may change before the transaction is mined.
 

@@ -2,9 +2,10 @@
 
 ``flush(address)`` sends what is stored for one key: first again what was signed and may not have
 arrived, then the queued intents, each by static call, estimate, signature, stored raw bytes,
-broadcast. One process at a time writes for a key (advisory lock), strictly in nonce order: nodes
-lose transactions that come out of order. No database session is open while the node is asked,
-except the connection that holds the lock.
+broadcast. The first in line, if it is not mined in time, is signed again with higher fees; every
+version is remembered, since any of them may be the one that is mined. One process at a time writes
+for a key (advisory lock), strictly in nonce order: nodes lose transactions that come out of order.
+No database session is open while the node is asked, except the connection that holds the lock.
 
 A crash after the signature is stored is harmless: the next flush sends the same bytes again.
 """
@@ -29,7 +30,8 @@ from contracts.protocol.lifecycle import TransactionStatus, advance
 from marketplace_api.db import session_scope
 from marketplace_api.models import ChainTransaction
 from settlement.chain.client import Call, Chain, Reverted, SendRefused
-from settlement.chain.fees import Fees, fees_for, gas_limit, next_nonce
+from settlement.chain.fees import Fees, fees_for, gas_limit, next_nonce, replacement
+from settlement.chain.transactions import hashes_of
 from settlement.outcome import Retryable
 
 log = structlog.get_logger()
@@ -45,6 +47,9 @@ class SendPolicy:
     chain_id: int
     default_tip: int
     gas_margin_percent: int
+    replace_after_s: int
+    max_fee: int
+    """Wei per gas; nothing is signed or replaced above it."""
 
 
 class OnRefused(Protocol):
@@ -66,6 +71,16 @@ class _Signed:
     id: UUID
     nonce: int
     raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Stuck:
+    id: UUID
+    call: Call
+    nonce: int
+    gas: int
+    fees: Fees
+    hashes: tuple[str, ...]
 
 
 class Sender:
@@ -93,6 +108,7 @@ class Sender:
                     # Its holder looks again after it lets go, and then sees what we stored.
                     return
                 self._resend(address)
+                self._replace(address)
                 self._send_queued(address)
 
     @contextmanager
@@ -111,6 +127,28 @@ class Sender:
         for signed in _unsent(address):
             self._broadcast(signed)
 
+    def _replace(self, address: str) -> None:
+        """Later ones wait for the first in line: raise its fees, or find out that it is void."""
+        stuck = _stuck(address, self._policy.replace_after_s)
+        if stuck is None:
+            return
+        if self._chain.nonce(address) > stuck.nonce:
+            if not any(self._chain.receipt(hash_) for hash_ in stuck.hashes):
+                _queue_again(stuck.id)
+            return
+        fees = replacement(stuck.fees, self._fees())
+        if fees.max_fee > self._policy.max_fee:
+            log.error("transaction.at_fee_limit", nonce=stuck.nonce, limit=self._policy.max_fee)
+            return
+        raw, hash_ = self._raw(address, stuck.call, stuck.nonce, stuck.gas, fees)
+        with session_scope() as session:
+            row = _lock(session, stuck.id)
+            if row.status is not TransactionStatus.SIGNED:
+                return
+            _keep(row, raw, hash_, fees)
+        log.warning("transaction.replaced", transaction=hash_, nonce=stuck.nonce)
+        self._broadcast(_Signed(stuck.id, stuck.nonce, raw))
+
     def _send_queued(self, address: str) -> None:
         while intent := _next_queued(address):
             try:
@@ -126,9 +164,9 @@ class Sender:
         self._chain.static_call(intent.call)
         estimate = self._chain.estimate(intent.call)
         gas = gas_limit(estimate, self._policy.gas_margin_percent, intent.gas_floor)
-        tip = self._chain.tip()
-        base_fee = self._chain.head().base_fee
-        fees = fees_for(base_fee, self._policy.default_tip if tip is None else tip)
+        fees = self._fees()
+        if fees.max_fee > self._policy.max_fee:
+            raise Retryable("fees-too-high", f"{fees.max_fee} wei, limit {self._policy.max_fee}")
         on_chain = self._chain.nonce(address)
         with session_scope() as session:
             row = _lock(session, intent.id)
@@ -137,10 +175,15 @@ class Sender:
             nonce = next_nonce(_last_nonce(session, address), on_chain)
             raw, hash_ = self._raw(address, intent.call, nonce, gas, fees)
             row.status = advance(row.status, TransactionStatus.SIGNED)
-            row.nonce, row.raw, row.hash, row.gas = nonce, raw, hash_, gas
-            row.max_fee, row.max_priority_fee = fees.max_fee, fees.max_priority_fee
+            row.nonce, row.gas = nonce, gas
+            _keep(row, raw, hash_, fees)
         log.info("transaction.signed", transaction=hash_, nonce=nonce, gas=gas)
         return _Signed(intent.id, nonce, raw)
+
+    def _fees(self) -> Fees:
+        tip = self._chain.tip()
+        base_fee = self._chain.head().base_fee
+        return fees_for(base_fee, self._policy.default_tip if tip is None else tip)
 
     def _raw(self, address: str, call: Call, nonce: int, gas: int, fees: Fees) -> tuple[bytes, str]:
         signed = EthAccount.sign_transaction(
@@ -215,6 +258,54 @@ def _unsent(address: str) -> list[_Signed]:
         if all(row.sent_at is not None and row.sent_at > since for row in rows):
             return []
         return [_Signed(row.id, row.nonce or 0, bytes(row.raw or b"")) for row in rows]
+
+
+def _stuck(address: str, after_s: int) -> _Stuck | None:
+    """The signed transaction with the lowest nonce, if its last version is older than that."""
+    with session_scope() as session:
+        row = session.scalars(
+            select(ChainTransaction)
+            .where(
+                ChainTransaction.signer == address,
+                ChainTransaction.status == TransactionStatus.SIGNED,
+            )
+            .order_by(ChainTransaction.nonce)
+            .limit(1)
+        ).first()
+        if row is None or row.nonce is None:
+            return None
+        if int(str(row.attempts[-1]["at"])) + after_s > int(datetime.now(UTC).timestamp()):
+            return None
+        call = Call(row.signer, row.to, bytes(row.data), row.value)
+        fees = Fees(row.max_fee or 0, row.max_priority_fee or 0)
+        return _Stuck(row.id, call, row.nonce, row.gas or 0, fees, hashes_of(row))
+
+
+def _keep(row: ChainTransaction, raw: bytes, hash_: str, fees: Fees) -> None:
+    """A version that may be mined from now on."""
+    row.raw, row.hash = raw, hash_
+    row.max_fee, row.max_priority_fee = fees.max_fee, fees.max_priority_fee
+    version: dict[str, object] = {
+        "hash": hash_,
+        "max_fee": str(fees.max_fee),
+        "max_priority_fee": str(fees.max_priority_fee),
+        "at": int(datetime.now(UTC).timestamp()),
+    }
+    row.attempts = [*row.attempts, version]
+
+
+def _queue_again(transaction_id: UUID) -> None:
+    """Another transaction of the key took the nonce, so that no version can ever be mined.
+
+    What it was to do is idempotent on chain: had the node forgotten that it was mined, the static
+    call of the next version would refuse it.
+    """
+    with session_scope() as session:
+        row = _lock(session, transaction_id)
+        log.error("transaction.void", transaction=row.hash, nonce=row.nonce)
+        row.status = advance(row.status, TransactionStatus.QUEUED)
+        row.nonce = row.raw = row.hash = row.sent_at = None
+        row.attempts = []
 
 
 def _last_nonce(session: Session, address: str) -> int | None:

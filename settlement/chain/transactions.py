@@ -23,21 +23,22 @@ def ours_among(session: Session, hashes: Sequence[str]) -> list[str]:
     """Which of these transactions we sent and do not know to be mined."""
     if not hashes:
         return []
-    waiting = (TransactionStatus.SIGNED, TransactionStatus.MINED)
-    found = session.scalars(
-        select(ChainTransaction.hash).where(
-            ChainTransaction.hash.in_(hashes), ChainTransaction.status.in_(waiting)
-        )
-    ).all()
-    return [sent for sent in found if sent is not None]
+    waiting = {sent for row in _waiting(session) for sent in hashes_of(row)}
+    return [sent for sent in hashes if sent in waiting]
+
+
+def hashes_of(row: ChainTransaction) -> tuple[str, ...]:
+    """Of every version that was signed: each has the same nonce, and any may be the one mined."""
+    return tuple(str(attempt["hash"]) for attempt in row.attempts)
 
 
 def confirm(session: Session, receipts: Iterable[MinedReceipt]) -> None:
     """These are deep enough: their work is done, or comes back where they reverted."""
     for receipt in receipts:
         row = _by_hash(session, receipt.transaction)
-        if row is None or row.status is TransactionStatus.CONFIRMED:
+        if row is None:
             continue
+        row.hash = receipt.transaction
         row.status = advance(row.status, TransactionStatus.MINED)
         row.block_number, row.block_hash = receipt.block_number, receipt.block_hash
         row.gas_used, row.gas_price = receipt.gas_used, receipt.gas_price
@@ -63,7 +64,7 @@ def unconfirm(session: Session, block_hash: str) -> None:
     for row in rows:
         row.status = advance(row.status, TransactionStatus.SIGNED)
         row.block_number = row.block_hash = row.gas_used = row.gas_price = row.error = None
-        row.sent_at = None
+        row.sent_at, row.hash = None, hashes_of(row)[-1]
         queue.reopen_served(session, row.id)
         log.warning("transaction.orphaned", transaction=row.hash)
     session.flush()
@@ -78,6 +79,18 @@ def _finish(session: Session, transaction_id: UUID) -> None:
 
 
 def _by_hash(session: Session, transaction: str) -> ChainTransaction | None:
+    """What waits and was signed in this version."""
+    for row in _waiting(session):
+        if transaction in hashes_of(row):
+            return session.get_one(
+                ChainTransaction, row.id, with_for_update=True, populate_existing=True
+            )
+    return None
+
+
+def _waiting(session: Session) -> Sequence[ChainTransaction]:
+    """Few: one key has few transactions on their way."""
+    waiting = (TransactionStatus.SIGNED, TransactionStatus.MINED)
     return session.scalars(
-        select(ChainTransaction).where(ChainTransaction.hash == transaction).with_for_update()
-    ).first()
+        select(ChainTransaction).where(ChainTransaction.status.in_(waiting))
+    ).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,7 @@ from contracts.protocol.lifecycle import TransactionStatus
 from marketplace_api.db import session_scope
 from marketplace_api.models import ChainTransaction
 from settlement import queue
+from settlement.chain import transactions
 from settlement.chain.client import Block, Call, MinedReceipt, Reverted, SendRefused
 from settlement.chain.sender import Sender, SendPolicy
 from settlement.outcome import Retryable
@@ -36,8 +38,13 @@ class FakeChain:
     refuse_sends: str | None = None
     sent: list[bytes] = field(default_factory=list)
 
+    base_fee: int = 10
+    receipts: dict[str, MinedReceipt] = field(default_factory=dict)
+    pool: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Fees of what waits, by nonce."""
+
     def head(self) -> Block:
-        return Block(1, "0x1", "0x0", 1, 10, ())
+        return Block(1, "0x1", "0x0", 1, self.base_fee, ())
 
     def block_at(self, number: int) -> Block | None:
         return None
@@ -46,7 +53,7 @@ class FakeChain:
         return []
 
     def receipt(self, transaction: str) -> MinedReceipt | None:
-        return None
+        return self.receipts.get(transaction)
 
     def nonce(self, address: str) -> int:
         return self.on_chain_nonce
@@ -65,6 +72,15 @@ class FakeChain:
     def send(self, raw: bytes) -> None:
         if self.refuse_sends is not None:
             raise SendRefused(self.refuse_sends)
+        tip, most = (int.from_bytes(field, "big") for field in rlp.decode(raw[1:])[2:4])
+        pending = self.pool.get(nonce_of(raw))
+        if (
+            pending
+            and raw not in self.sent
+            and any(10 * new < 11 * old for new, old in zip((tip, most), pending, strict=True))
+        ):
+            raise SendRefused("replacement transaction underpriced")
+        self.pool[nonce_of(raw)] = (tip, most)
         self.sent.append(raw)
 
     def read(self, to: str, data: bytes, block: int) -> bytes:
@@ -73,7 +89,7 @@ class FakeChain:
 
 def sender(engine: Engine, chain: FakeChain) -> Sender:
     """With our key."""
-    policy = SendPolicy(chain_id=1337, default_tip=7, gas_margin_percent=120)
+    policy = SendPolicy(1337, 7, 120, replace_after_s=30, max_fee=1_000)
     return Sender(engine, chain, {KEY.address: KEY}, policy, queue.refuse)
 
 
@@ -96,7 +112,31 @@ def row(id_: UUID) -> ChainTransaction:
 
 def nonces(chain: FakeChain) -> list[int]:
     """In the order of arrival."""
-    return [int.from_bytes(rlp.decode(raw[1:])[1], "big") for raw in chain.sent]
+    return [nonce_of(raw) for raw in chain.sent]
+
+
+def nonce_of(raw: bytes) -> int:
+    """Of a transaction of type 2."""
+    return int.from_bytes(rlp.decode(raw[1:])[1], "big")
+
+
+def hash_of(raw: bytes) -> str:
+    """As a node names it."""
+    return "0x" + keccak(raw).hex()
+
+
+def wait(id_: UUID, seconds: int = 31) -> None:
+    """As if it had been signed and sent that long ago."""
+    with session_scope() as session:
+        found = session.get_one(ChainTransaction, id_)
+        newest = found.attempts[-1]
+        found.attempts = [*found.attempts[:-1], newest | {"at": int(str(newest["at"])) - seconds}]
+        found.sent_at = datetime.now(UTC) - timedelta(seconds=seconds)
+
+
+def mined(raw: bytes, *, succeeded: bool = True) -> MinedReceipt:
+    """In some block."""
+    return MinedReceipt(hash_of(raw), 7, "0x" + "07" * 32, succeeded, 21_000, 11)
 
 
 def test_flush__several_intents__go_in_nonce_order_after_the_chains(engine: Engine) -> None:
@@ -166,3 +206,98 @@ def test_flush__another_writer_holds_the_key__sends_nothing(engine: Engine) -> N
     assert (chain.sent, row(id_).status) == ([], TransactionStatus.QUEUED)
     with session_scope() as session:
         assert session.scalars(select(ChainTransaction.nonce)).all() == [None]
+
+
+def test_flush__not_mined_in_time__replaces_the_first_in_line_only(engine: Engine) -> None:
+    """Both fees an eighth higher, the same nonce and call; the old version may still be mined."""
+    chain = FakeChain()
+    first, second = intent(b"\x01"), intent(b"\x02")
+    sender(engine, chain).flush(KEY.address)
+    wait(first, 20)
+    wait(second)
+    sender(engine, chain).flush(KEY.address)
+    assert len(row(first).attempts) == 1
+    wait(first, 11)
+    sender(engine, chain).flush(KEY.address)
+    replaced = row(first)
+    assert (replaced.nonce, replaced.max_fee, replaced.max_priority_fee) == (0, 26, 4)
+    assert [one["hash"] for one in replaced.attempts] == [hash_of(chain.sent[0]), replaced.hash]
+    assert chain.sent[-1] == replaced.raw
+    assert len(row(second).attempts) == 1
+    sender(engine, chain).flush(KEY.address)
+    assert len(row(first).attempts) == 2
+
+
+def test_flush__fees_rose__replaces_at_todays(engine: Engine) -> None:
+    """An eighth more would not be mined."""
+    chain = FakeChain()
+    id_ = intent(b"\x01")
+    sender(engine, chain).flush(KEY.address)
+    chain.base_fee = 100
+    wait(id_)
+    sender(engine, chain).flush(KEY.address)
+    assert (row(id_).max_fee, row(id_).max_priority_fee) == (203, 4)
+
+
+def test_flush__fees_over_the_limit__neither_replaces_nor_signs(engine: Engine) -> None:
+    """It waits for cheaper blocks, and what is queued with it."""
+    chain = FakeChain()
+    first = intent(b"\x01")
+    sender(engine, chain).flush(KEY.address)
+    chain.base_fee = 500
+    wait(first)
+    second = intent(b"\x02")
+    with pytest.raises(Retryable, match="fees-too-high"):
+        sender(engine, chain).flush(KEY.address)
+    assert len(row(first).attempts) == 1
+    assert row(second).status is TransactionStatus.QUEUED
+    chain.base_fee = 10
+    sender(engine, chain).flush(KEY.address)
+    assert row(second).nonce == 1
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_confirm__any_version_mined__is_the_transaction(engine: Engine, version: int) -> None:
+    """And after a re-org the newest is sent again."""
+    chain = FakeChain()
+    id_ = intent(b"\x01")
+    sender(engine, chain).flush(KEY.address)
+    wait(id_)
+    sender(engine, chain).flush(KEY.address)
+    receipt = mined([chain.sent[0], chain.sent[-1]][version])
+    with session_scope() as session:
+        assert transactions.ours_among(session, ["0x00", receipt.transaction]) == [
+            receipt.transaction
+        ]
+        transactions.confirm(session, [receipt])
+    assert (row(id_).status, row(id_).hash) == (TransactionStatus.CONFIRMED, receipt.transaction)
+    with session_scope() as session:
+        assert transactions.ours_among(session, [receipt.transaction]) == []
+        transactions.unconfirm(session, receipt.block_hash)
+    assert (row(id_).status, row(id_).hash) == (TransactionStatus.SIGNED, hash_of(chain.sent[-1]))
+    sender(engine, chain).flush(KEY.address)
+    assert chain.sent[-1] == row(id_).raw
+
+
+def test_flush__nonce_used_by_another_transaction__gets_a_new_one(engine: Engine) -> None:
+    """No version can be mined any more."""
+    chain = FakeChain()
+    id_ = intent(b"\x01")
+    sender(engine, chain).flush(KEY.address)
+    chain.on_chain_nonce = 1
+    wait(id_)
+    sender(engine, chain).flush(KEY.address)
+    assert (row(id_).nonce, row(id_).status) == (1, TransactionStatus.SIGNED)
+    assert nonces(chain)[-1] == 1
+
+
+def test_flush__mined_and_not_seen_yet__is_left_alone(engine: Engine) -> None:
+    """The watcher comes."""
+    chain = FakeChain()
+    id_ = intent(b"\x01")
+    sender(engine, chain).flush(KEY.address)
+    chain.on_chain_nonce = 1
+    chain.receipts[hash_of(chain.sent[0])] = mined(chain.sent[0])
+    wait(id_)
+    sender(engine, chain).flush(KEY.address)
+    assert (row(id_).nonce, len(row(id_).attempts)) == (0, 1)
