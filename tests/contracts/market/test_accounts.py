@@ -233,7 +233,7 @@ class TestBond:
         tx = bourse.registry.requestUnbonding(20 * USD, bourse.sends("provider"))
         assert tx.events["UnbondingRequested"]["ends"] == end + UNBONDING
         chain.mine(timestamp=end + UNBONDING - 5)
-        with brownie.reverts():
+        with brownie.reverts(revert_pattern="UnbondingNotOver: .*"):
             bourse.market.releaseBond(provider, bourse.sends("stranger"))
         chain.mine(timestamp=end + UNBONDING)
         tx = bourse.market.releaseBond(provider, bourse.sends("stranger"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import brownie
 import pytest
-from bourse import FREEZE, HOUR, MPS, OK, REDEEM_GRACE, Bourse, Fill, terms
+from bourse import FREEZE, HOUR, MPS, OK, REDEEM_GRACE, ZERO, Bourse, Fill, terms
 from brownie import HostileReceiver, accounts, chain
 from counting import CUT, NOBODY, accounted, acting, position
 from words import reverts
@@ -74,6 +74,19 @@ class TestMoved:
         move(bourse, series, 1000, bourse.address("other"), sender="stranger")
         assert bourse.market.balanceOf(bourse.address("other"), series) == 1000
 
+    def test_approval__taken_back__moves_no_more(self, bourse: Bourse) -> None:
+        series, buyer, stranger = (
+            bourse.lease(),
+            bourse.address("buyer"),
+            bourse.address("stranger"),
+        )
+        for approved in (True, False):
+            tx = bourse.market.setApprovalForAll(stranger, approved, bourse.sends("buyer"))
+            assert tuple(tx.events["ApprovalForAll"].values()) == (buyer, stranger, approved)
+            assert bourse.market.isApprovedForAll(buyer, stranger) is approved
+        with reverts("ERC1155MissingApprovalForAll", stranger, buyer):
+            move(bourse, series, 1000, bourse.address("other"), sender="stranger")
+
     def test_transfer__step_of_shared_device__moves(self, bourse: Bourse) -> None:
         shared = b"\x07" * 32
         bourse.attest(bourse.attestation("GPU-S", device_class=shared, lane_milli=250))
@@ -93,6 +106,10 @@ class TestMoved:
 
 
 class TestRefused:
+    def test_approval__of_nobody__refused(self, bourse: Bourse) -> None:
+        with reverts("ERC1155InvalidOperator", ZERO):
+            bourse.market.setApprovalForAll(ZERO, True, bourse.sends("buyer"))
+
     def test_transfer__more_than_held__refused(self, bourse: Bourse) -> None:
         series, buyer = bourse.lease(), bourse.address("buyer")
         with reverts("ERC1155InsufficientBalance", buyer, 1000, 2000, series):
@@ -119,7 +136,7 @@ class TestRefused:
         chain.mine(timestamp=start - FREEZE - 5)
         move(bourse, series, 1000, bourse.address("other"))
         chain.mine(timestamp=start - FREEZE + 1)
-        with brownie.reverts():
+        with brownie.reverts(revert_pattern="TransfersFrozen: .*"):
             move(bourse, series, 1000, bourse.address("other"))
         assert bourse.market.balanceOf(bourse.address("buyer"), series) == 1000
 
@@ -150,7 +167,7 @@ class TestRefused:
         second = bourse.lease(start=start + HOUR)
         buyer, other = bourse.address("buyer"), bourse.address("other")
         chain.mine(timestamp=start - FREEZE)
-        with brownie.reverts():
+        with brownie.reverts(revert_pattern="TransfersFrozen: .*"):
             bourse.market.safeBatchTransferFrom(
                 buyer, other, [second, first], [1000, 1000], b"", bourse.sends("buyer")
             )

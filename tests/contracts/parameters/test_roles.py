@@ -139,6 +139,7 @@ class TestAdmin:
             (of.beginDefaultAdminTransfer, (target,)),
             (of.cancelDefaultAdminTransfer, ()),
             (of.changeDefaultAdminDelay, (0,)),
+            (of.rollbackDefaultAdminDelay, ()),
             (of.grantRole, (role, target)),
             (of.revokeRole, (of.PAUSER_ROLE(), governance.pauser)),
         ]
@@ -183,3 +184,62 @@ class TestAdmin:
             of.pause(60, {"from": governance.pauser})
         of.pause(60, {"from": successor})
         assert of.paused()
+
+    @pytest.mark.parametrize("function", ["grantRole", "revokeRole"])
+    def test_role__of_the_admin_by_the_timelock__refused(
+        self, governance: Governance, function: str
+    ) -> None:
+        of = governance.parameters
+        with reverts("AccessControlEnforcedDefaultAdminRules"):
+            governance.govern(function, of.DEFAULT_ADMIN_ROLE(), accounts[7])
+        assert of.defaultAdmin() == governance.timelock
+
+    def test_delay__changed__counts_once_the_difference_is_over(
+        self, governance: Governance
+    ) -> None:
+        of, before = governance.parameters, governance.parameters.ADMIN_DELAY()
+        changed = governance.govern("changeDefaultAdminDelay", DAY).timestamp
+        assert of.pendingDefaultAdminDelay() == (DAY, changed + before - DAY)
+        assert of.defaultAdminDelay() == before
+        chain.mine(timestamp=changed + before - DAY + 1)
+        assert of.defaultAdminDelay() == DAY
+
+    def test_delay__taken_back_in_time__stays(self, governance: Governance) -> None:
+        of, before = governance.parameters, governance.parameters.ADMIN_DELAY()
+        calls = (
+            of.changeDefaultAdminDelay.encode_input(DAY),
+            of.rollbackDefaultAdminDelay.encode_input(),
+        )
+        for call in calls:
+            governance.schedule(call)
+        chain.sleep(DELAY)
+        for call in calls:
+            governance.execute(call)
+        assert of.pendingDefaultAdminDelay() == (0, 0)
+        chain.mine(timestamp=chain.time() + before)
+        assert of.defaultAdminDelay() == before
+
+
+class TestRenounce:
+    def test_renounce__own_role__has_it_no_longer(self, governance: Governance) -> None:
+        of, pauser = governance.parameters, governance.pauser
+        role = of.PAUSER_ROLE()
+        tx = of.renounceRole(role, pauser, {"from": pauser})
+        assert tx.events["RoleRevoked"]["account"] == pauser
+        with reverts("AccessControlUnauthorizedAccount", pauser.address, bytes(role)):
+            of.pause(60, {"from": pauser})
+
+    def test_renounce__anothers_role__refused(self, governance: Governance) -> None:
+        of = governance.parameters
+        role = of.PAUSER_ROLE()
+        with reverts("AccessControlBadConfirmation"):
+            of.renounceRole(role, governance.pauser, {"from": governance.stranger})
+        assert of.hasRole(role, governance.pauser)
+
+    def test_renounce__the_admins__refused_without_a_transfer_to_nobody(
+        self, governance: Governance
+    ) -> None:
+        of = governance.parameters
+        with reverts("AccessControlEnforcedDefaultAdminDelay", 0):
+            governance.govern("renounceRole", of.DEFAULT_ADMIN_ROLE(), governance.timelock)
+        assert of.defaultAdmin() == governance.timelock
