@@ -215,7 +215,8 @@ abstract contract FillActions is OrderTwin {
         else if (which == 10) a.bid.nonce = uint64(_chance(90) ? _below(300) : 2 ** 32 - 1 + _below(2));
         else if (which == 11) _move(a);
         else if (which == 12) ask.quantity = uint64(uint256(a.milli) * a.duration - 1 + _below(3));
-        else if (_chance(50)) a.milli += 1;
+        else if (_chance(30)) a.milli += 1;
+        else if (_chance(50)) (a.milli, a.bid.minMilli, ask.minMilli) = (0, 0, 0);
         else (a.milli, a.bid.milli, ask.maxMilli, ask.quantity) = (a.milli * 20, a.milli * 20, 0, 0);
     }
 

@@ -7,6 +7,7 @@ import {IGpuMarket} from "../../contracts/interfaces/IGpuMarket.sol";
 import {IParameters} from "../../contracts/interfaces/IParameters.sol";
 import {IProviderRegistry} from "../../contracts/interfaces/IProviderRegistry.sol";
 import {ISeriesMetadata} from "../../contracts/interfaces/ISeriesMetadata.sol";
+import {MetadataHarness} from "../../contracts/mocks/MetadataHarness.sol";
 import {Attestation} from "../../contracts/types/Attestation.sol";
 import {Terms} from "../../contracts/types/Terms.sol";
 import {Timing} from "../../contracts/types/Timing.sol";
@@ -17,6 +18,9 @@ import {vm} from "./Vm.sol";
 
 /// @title What random calls hardly reach: constructors, hooks called by strangers, limits, metadata
 contract Fixed is World {
+    /// Longer than a line of the picture.
+    bytes32 private constant LONG = keccak256("nvidia/h100/80gb/sxm/mig-1g.10gb");
+
     Timing private _plain = Timing(60, 10 minutes, 2 hours, 1 hours, 2 hours, 2 hours);
     ISeriesMetadata private _metadata;
 
@@ -186,6 +190,13 @@ contract Fixed is World {
         require(done, "nothing of nothing moves");
     }
 
+    function test_merges__beyondAWeek__areRefused() external probed {
+        uint256 first = Id.pack(1_900_800_000, 100 hours, 1, 1_000, 1);
+        uint256 second = Id.pack(1_900_800_000 + 100 hours, 69 hours, 1, 1_000, 1);
+        bytes memory data = abi.encodeCall(IGpuMarket.merge, (first, second, 1_000));
+        _refused(stranger, address(market), data, IGpuMarket.DurationOutsideLimits.selector);
+    }
+
     function _as(address who, bytes memory data) private returns (bool, bytes memory) {
         vm.prank(who);
         return address(market).call(data);
@@ -333,19 +344,30 @@ contract Fixed is World {
             (terms.deviceClass, terms.isolation, terms.step) = (H100, isolation, 1_000);
             (terms.receiptInterval, terms.unsignedIntervals) = (60, 5);
             if (isolation == 2) (terms.interruptible, terms.notice) = (true, 600);
-            if (isolation == 3) (terms.interruptible, terms.notice) = (true, 3_661);
+            if (isolation == 3) (terms.interruptible, terms.notice, terms.deviceClass) = (true, 3_661, LONG);
             vm.prank(providers[0]);
             registry.registerTerms(terms);
         }
         _tell(1, 1_900_800_000, 3_600, 2_500);
         _tell(2, 1_900_800_061, 61, 2_005);
         _metadata.nameClass("nvidia/h100/80gb/sxm");
+        _metadata.nameClass("nvidia/h100/80gb/sxm/mig-1g.10gb");
         _tell(3, 1_893_456_000 + 40 days, 5_400, 2_050);
         _tell(4, 1_893_456_000 + 200 days, 36, 1);
         _tell(5, 1_893_456_000 + 300 days, 7_325, 999_999);
         require(bytes(_metadata.uri(0)).length != 0, "no terms");
         require(bytes(_metadata.uri(Id.pack(1, 1, 1, 1, 6))).length != 0, "terms to come");
         require(bytes(_metadata.uri(Id.pack(1, 1, 1, 1, 1) + 2 ** 184)).length != 0, "no id");
+    }
+
+    /// @dev A later registry may know more of them.
+    function test_uri__ofAnUnknownFence__tellsItsNumber() external probed {
+        MetadataHarness terms = new MetadataHarness();
+        Terms memory later;
+        (later.deviceClass, later.isolation, later.step) = (H100, 6, 1_000);
+        terms.setTerms(1, providers[0], later);
+        _metadata = ISeriesMetadata(_create("SeriesMetadata.sol:SeriesMetadata", abi.encode(terms)));
+        _tell(1, 1_900_800_000, 3_600, 2_500);
     }
 
     function _tell(uint256 terms, uint256 start, uint256 duration, uint256 ticks) private view {

@@ -52,12 +52,14 @@ abstract contract ResaleActions is ProofActions {
 
     function _changeOffer(Attempt memory a) private {
         if (_chance(70)) return _change(a);
-        uint256 which = _below(6);
+        uint256 which = _below(8);
         if (which == 0) a.bid.buyer = a.ask.seller;
         else if (which == 1) a.ask.series = uint256(_chance(50) ? 0 : a.ask.series + 1);
         else if (which == 2) a.ask.terms = 1;
         else if (which == 3) a.start += 1;
         else if (which == 4) (a.milli, a.bid.milli, a.ask.maxMilli) = (a.milli + 1_000, a.milli + 1_000, 0);
+        else if (which == 5) a.ask.nonce = 2 ** 32;
+        else if (which == 6) a.bid.budget = uint128(_atLeastZero(_cost(a), 1));
         else a.duration += 3_600;
     }
 

@@ -74,8 +74,9 @@ abstract contract UnitActions is UsageActions {
     function _split() internal {
         if (positions.length == 0) return _fill();
         Held memory held = positions[_below(positions.length)];
-        for (uint256 i = 0; i < 10 && !_splittable(held); ++i) held = positions[_below(positions.length)];
-        if (!_splittable(held) && _chance(85)) return _fill();
+        bool ended = _chance(10);
+        for (uint256 i = 0; i < 10 && !_splittable(held, ended); ++i) held = positions[_below(positions.length)];
+        if (!_splittable(held, ended) && _chance(85)) return _fill();
         IGpuMarket.PositionState memory position = _position(held);
         uint256 hours_ = position.end / 1 hours - Id.start(held.series) / 1 hours + 1;
         uint256 at = (Id.start(held.series) / 1 hours + _between(1, hours_)) * 1 hours;
@@ -97,10 +98,11 @@ abstract contract UnitActions is UsageActions {
         _require(Id.start(tail) == at, "10: tail starts elsewhere");
     }
 
-    function _splittable(Held memory held) private view returns (bool) {
+    /// @dev But for its flags where `ended`.
+    function _splittable(Held memory held, bool ended) private view returns (bool) {
         IGpuMarket.PositionState memory position = _position(held);
         uint256 last = (uint256(position.end) - 1) / 1 hours * 1 hours;
-        return position.flags & ~CUT == 0 && last > Id.start(held.series) && last >= block.timestamp + timing.freeze;
+        return (ended || position.flags & ~CUT == 0) && last > Id.start(held.series) && last >= block.timestamp + timing.freeze;
     }
 
     function _cuttable(Held memory held, IGpuMarket.PositionState memory position, uint256 at, uint256 milli)

@@ -256,8 +256,9 @@ abstract contract UsageActions is FillActions {
             list[i] = _closableOne();
             for (uint256 j = 0; j < i; ++j) if (_isSame(list[i], list[j])) return _redeem();
         }
-        if (!_closable(list[0], stranger) && _chance(80)) return _redeem();
-        address caller = _chance(80) ? stranger : list[0].holder;
+        bool byHolderOnly = !_closable(list[0], stranger);
+        if (byHolderOnly && !_closable(list[0], list[0].holder) && _chance(80)) return _redeem();
+        address caller = byHolderOnly || _chance(20) ? list[0].holder : stranger;
         bool[] memory allowed = new bool[](list.length);
         _remember();
         for (uint256 i = 0; i < providers.length; ++i) _bondLeft[providers[i]] = _bondOf(providers[i]);
@@ -278,9 +279,10 @@ abstract contract UsageActions is FillActions {
         if (done[0] && _chance(10)) _require(!_sendClosings(list, stranger)[0], "1: closed twice");
     }
 
+    /// @dev What anybody may close, its holder may.
     function _closableOne() private returns (Held memory held) {
         held = positions[_below(positions.length)];
-        for (uint256 i = 0; i < 12 && !_closable(held, stranger); ++i) held = positions[_below(positions.length)];
+        for (uint256 i = 0; i < 12 && !_closable(held, held.holder); ++i) held = positions[_below(positions.length)];
     }
 
     function _bondOf(address who) internal view returns (uint256) {

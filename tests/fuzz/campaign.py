@@ -21,7 +21,6 @@ RAW = REPORTS / "fuzz.raw.jsonl"
 LEAST_PERCENT = 1
 """Every function gets at least this share of the calls asked for."""
 LEAST_SUCCEEDED = 50
-LEAST_COVERED = 98
 
 
 @dataclass
@@ -92,8 +91,8 @@ def _missed(tally: Tally, wanted: int, percent: float | None) -> list[str]:
         said.append(
             f"a function was called {tally.least} times, under {LEAST_PERCENT} % of {wanted}"
         )
-    if percent is not None and percent < LEAST_COVERED:
-        said.append(f"{percent} % of the branches were taken, under {LEAST_COVERED} %")
+    if percent is not None and percent < coverage.LEAST:
+        said.append(f"{percent} % of the branches were taken, under {coverage.LEAST} %")
     return said
 
 
