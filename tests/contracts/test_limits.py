@@ -53,7 +53,7 @@ def test_bond__minimum_over_64_bits__refused(isolated: None) -> None:
         device_class=b"\2" * 32,
         lane_milli=1000,
         expiry=chain.time() + HOUR,
-        evidence=bytes(32),
+        evidence=b"\3" * 32,
         simulated=True,
     )
     signature = auditor.sign(attestation, Domain(chain.id, registry.address))

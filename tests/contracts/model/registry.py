@@ -103,6 +103,7 @@ def _check_shares(state: State, provider: str) -> None:
 
 def revoke(
     state: State,
+    _caller: str,
     revocations: Sequence[Revocation],
     signers: Sequence[Sequence[str | None]],
 ) -> None:

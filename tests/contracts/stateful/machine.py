@@ -29,7 +29,7 @@ DISPUTE = (
 RUN = (
     money.deposit, money.withdraw, money.donate, money.set_delegate, money.set_delegate,
     money.cancel, money.cancel_all, money.bond, money.request_unbonding, money.release_bond,
-    registry.attest, registry.attest, registry.remove_device, registry.set_agent,
+    registry.attest, registry.attest, registry.revoke, registry.remove_device, registry.set_agent,
     registry.register_terms, registry.announce, registry.announce, *(registry.execute,) * 4,
     registry.set_directly, registry.pause, registry.unpause,
 )  # fmt: skip

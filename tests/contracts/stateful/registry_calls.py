@@ -9,9 +9,10 @@ from bourse import A100, H100, SLICE
 from model import governance, registry
 from model.parts import ZERO, Terms
 
+from contracts.bindings.tuples import as_tuple
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import device_hash
-from contracts.protocol.typed_data import Attestation
+from contracts.protocol.typed_data import Attestation, Revocation
 from stateful import opening
 from stateful.play import Play
 
@@ -97,9 +98,31 @@ def _twists(play: Play) -> tuple[dict[str, Any], ...]:
         {"lane_milli": 300},
         {"lane_milli": 500},
         {"expiry": play.now - 1},
+        {"expiry": play.now + 401 * 24 * 3600},
+        {"evidence": NOTHING},
         {"provider": play.address("other")},
         {"provider": play.address("rival")},
     )
+
+
+def revoke(play: Play) -> None:
+    """End an attestation; now and then one that does not count."""
+    owned = [(name, d) for name, d in play.model.devices.items() if d.provider != ZERO]
+    device, state = play.dice.choice(owned)
+    plain = Revocation(device, state.expiry, keccak(b"a lie"))
+    if play.one_in(4):
+        plain = replace(
+            plain,
+            **play.pick(
+                {"device": keccak(b"unknown")}, {"expiry": state.expiry - 1}, {"evidence": NOTHING}
+            ),
+        )
+    by = play.pick(*(TOO_FEW if play.one_in(4) else (("auditor1", "auditor2"),)))
+    bourse = play.bourse
+    signatures = [[bourse.keys[name].sign(plain, bourse.registry_domain) for name in by]]
+    signers = [[bourse.address(name) for name in by]]
+    call = [[as_tuple(plain)], signatures]
+    play.call(play.address("other"), "registry", "revoke", call, registry.revoke, [plain], signers)
 
 
 def remove_device(play: Play) -> None:

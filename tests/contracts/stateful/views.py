@@ -111,7 +111,7 @@ def _providers(state: State) -> Iterator[tuple[Label, Value]]:
             yield ("sold", *key, hour), (sold[hour],)
     for name, device in state.devices.items():
         owner = (device.provider, device.expiry, slices_of(state, name))
-        yield ("device", name), (*owner, device.device_class, device.parent)
+        yield ("device", name), (*owner, device.is_revoked, device.device_class, device.parent)
 
 
 def _hours(state: State, last_sold_end: int) -> range:
