@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import brownie
+from batch import Label, Value, View, read, reader
 from bourse import (
     A100,
     H100,
@@ -53,7 +54,10 @@ NONE, USAGE, NO_SHOW = range(3)
 
 ARBITERS = ("arbiter1", "arbiter2", "arbiter3")
 BONDED = (*ARBITERS, "auditor1", "auditor2", "auditor3", "operator")
+BURNED = "0x000000000000000000000000000000000000dEaD"
 MONEYED = ("provider", "buyer", "other", "treasury", "stranger", "delegate", *BONDED)
+
+_MONEY = ("account", "bond")
 
 
 @dataclass(frozen=True)
@@ -221,20 +225,39 @@ class Court:
 
     def balances(self) -> dict[str, int]:
         """Accounts in the market, and the bonds."""
-        market, registry, address = self.bourse.market, self.bourse.registry, self.bourse.address
-        found = {name: int(market.accountOf(address(name))[0]) for name in MONEYED}
-        found["court"] = int(market.accountOf(self.call)[0])
-        found["burned"] = int(market.accountOf(registry.BURNED())[0])
-        for name in ("provider", *BONDED):
-            bond = registry.bondOf(address(name))
-            found[f"bond of {name}"] = int(bond[0]) + int(bond[1])
-        return found
+        return self._balances(read(self._views()))
 
     def state(self, *leases: Lease) -> tuple[Any, ...]:
         """What a refused call must not change."""
-        held = (self.bourse.token.balanceOf(self.bourse.market), self.bourse.market.totalHeld())
-        positions = tuple((tuple(self.position(x)), tuple(self.case(x))) for x in leases)
-        return self.balances(), held, positions
+        found = read(self._views(*leases))
+        others = {label: value for label, value in found.items() if label[0] not in _MONEY}
+        return self._balances(found), others
+
+    def _views(self, *leases: Lease) -> dict[Label, View]:
+        of = self.bourse
+        named = {name: of.address(name) for name in MONEYED}
+        named |= {"court": self.call.address, "burned": BURNED}
+        views: dict[Label, View] = {
+            ("held",): (of.market, "totalHeld", ()),
+            ("tokens",): (of.token, "balanceOf", (of.market.address,)),
+        }
+        for name, address in named.items():
+            views["account", name] = (of.market, "accountOf", (address,))
+        for name in ("provider", *BONDED):
+            views["bond", name] = (of.registry, "bondOf", (of.address(name),))
+        for lease in leases:
+            views["position", lease] = (of.market, "positionOf", self.key(lease))
+            views["case", lease] = (self.call, "caseOf", self.key(lease))
+        return views
+
+    def _balances(self, found: dict[Label, Value]) -> dict[str, int]:
+        accounts = {label[1]: value[0] for label, value in found.items() if label[0] == "account"}
+        bonds = {
+            f"bond of {label[1]}": value[0] + value[1]
+            for label, value in found.items()
+            if label[0] == "bond"
+        }
+        return accounts | bonds
 
     def moved(self, action: Callable[[], Any]) -> dict[str, int]:
         """What an action does to every account and bond, where it does something."""
@@ -275,6 +298,7 @@ def bond_of(amount: int) -> int:
 
 def open_court() -> Court:
     """A provider with four H100 and an A100 in quarters; arbiters, auditors, operator bonded."""
+    reader()
     bourse = deploy(dispute_fee=DISPUTE_FEE, role_bond=ROLE_BOND)
     for name in (*BONDED, "agent", "delegate"):
         _make_sender(bourse, name)

@@ -11,6 +11,7 @@ import pytest
 from bourse import Bourse, deploy, open_for_business
 from brownie import TypesHarness, accounts, chain
 from brownie.network.web3 import web3
+from thrift import ask_less
 
 _verify = brownie_contract._verify_deployed_code
 
@@ -29,6 +30,12 @@ def _verify_without_immutables(address: str, expected: str, language: str) -> bo
 
 
 brownie_contract._verify_deployed_code = _verify_without_immutables
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_requests() -> None:
+    """Brownie asks the node only what it needs."""
+    ask_less()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from arbiters import Court, open_court
-from attacks.loot import reader
 from brownie import chain
 
 
@@ -15,7 +14,6 @@ from brownie import chain
 def besieged() -> Court:
     """The court; attacks ask for `court`."""
     court = open_court()
-    reader()
     gc.freeze()
     return court
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from arbiters import EVIDENCE, FRAUD, Court, Lease
-from attacks.loot import rpc, sent
+from attacks.loot import sent
+from batch import rpc
 from bourse import H100, HOUR, USD, terms
 from brownie import chain
 from words import BUILD, halves

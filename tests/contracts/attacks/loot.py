@@ -10,31 +10,13 @@ from functools import cache
 from typing import Any
 
 from arbiters import BONDED, Court, Lease
+from batch import Label, Value, View, ask, read, rpc
 from bourse import PEOPLE
-from brownie import ViewBatch, accounts, web3
 from counting import escrow
-from eth_abi import decode, encode
-from requests import Session
 from stateful.node import GAS, GAS_PRICE, error_names
 
 THIEF = "rival"
 WATCHED = (*PEOPLE, "delegate", "agent", *BONDED)
-
-Label = tuple[Any, ...]
-Value = tuple[int, ...]
-
-
-@cache
-def _session() -> Session:
-    return Session()
-
-
-def _ask(body: Any) -> Any:
-    return _session().post(str(web3.provider.endpoint_uri), json=body, timeout=120).json()
-
-
-def rpc(method: str, *params: Any) -> Any:
-    return _ask({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
 
 
 @cache
@@ -65,7 +47,7 @@ def answers(sender: str, calls: list[tuple[Any, str]]) -> list[str]:
         batch.append(
             {"jsonrpc": "2.0", "id": number, "method": "eth_call", "params": [call, "latest"]}
         )
-    said = {entry["id"]: entry.get("error") for entry in _ask(batch)}
+    said = {entry["id"]: entry.get("error") for entry in ask(batch)}
     found = (said[number] for number in range(len(calls)))
     return [_error(error) if error else "" for error in found]
 
@@ -82,42 +64,13 @@ def refusal(court: Court, by: str, contract: Any, function: str, *arguments: Any
     return error
 
 
-@cache
-def reader() -> Any:
-    """Answers many views in one call; first asked for before any snapshot, so that it stays."""
-    return accounts[1].deploy(ViewBatch)
-
-
-def read(views: dict[Label, tuple[Any, str, tuple[Any, ...]]]) -> dict[Label, Value]:
-    """Answers of many views (contract, name, arguments), as words."""
-    targets = [contract.address for contract, _, _ in views.values()]
-    data = [
-        bytes.fromhex(getattr(contract, name).signature[2:] + "".join(map(_word, arguments)))
-        for contract, name, arguments in views.values()
-    ]
-    call = reader().read.signature + encode(["address[]", "bytes[]"], [targets, data]).hex()
-    asked = {"to": reader().address, "data": call, "gas": hex(2 * GAS)}
-    answer = bytes.fromhex(rpc("eth_call", asked, "latest")["result"][2:])
-    return dict(zip(views, map(_words, decode(["bytes[]"], answer)[0]), strict=True))
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, str):
-        return value.removeprefix("0x").lower().rjust(64, "0")
-    return f"{value:064x}"
-
-
-def _words(answer: bytes) -> Value:
-    return tuple(int.from_bytes(answer[i : i + 32], "big") for i in range(0, len(answer), 32))
-
-
 def books(court: Court, *leases: Lease, others: tuple[str, ...] = ()) -> dict[Label, Value]:
     """Everything that an attack could change; `others` are addresses without a name."""
     of = court.bourse
     named = {name: of.address(name) for name in WATCHED}
     named |= {"court": of.arbitration.address, "burned": of.registry.BURNED()}
     named |= {other: other for other in others}
-    views: dict[Label, tuple[Any, str, tuple[Any, ...]]] = {
+    views: dict[Label, View] = {
         ("held",): (of.market, "totalHeld", ()),
         ("tokens",): (of.token, "balanceOf", (of.market.address,)),
     }

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from arbiters import HONEST, Court, at
 from attacks.everything import as_timelock, world
-from attacks.loot import THIEF, Label, Value, books, refusal, rpc, sent
+from attacks.loot import THIEF, books, refusal, sent
+from batch import Label, Value, rpc
 from bourse import H100, HOUR, OK, USD
 from brownie import accounts, chain, history
 

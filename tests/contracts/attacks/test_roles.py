@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from arbiters import Court
 from attacks.everything import HOOKS, World, arguments, as_timelock, functions, world
-from attacks.loot import THIEF, Label, Value, answers, books, rpc, sent
+from attacks.loot import THIEF, answers, books, sent
+from batch import Label, Value, rpc
 from bourse import USD, signer
 from brownie import accounts, chain, history
 
