@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,16 @@ from brownie import (
     Timelock,
     accounts,
     chain,
+    web3,
 )
 from words import BUILD
 
 from contracts.protocol.deployment import Deployment
 from contracts.scripts import deploy, export_abi
+from contracts.scripts.order import Order
+from contracts.scripts.refusal import Refusal
 from contracts.scripts.suite import CONTRACTS, LIBRARIES, Times
+from contracts.scripts.verify import code_hash
 
 
 @pytest.fixture
@@ -65,7 +70,7 @@ class TestDeploy:
         assert registry.ALLOW_SIMULATED()
         written = json.loads(environment.read_text())
         hashes, places = written["code_hashes"], {**written, **written["libraries"]}
-        assert hashes == {name: deploy.code_hash(places[name]) for name in (*CONTRACTS, *LIBRARIES)}
+        assert hashes == {name: code_hash(web3, places[name]) for name in (*CONTRACTS, *LIBRARIES)}
         assert record.deployed_block <= len(chain) - 1
 
     def test_deploy__again__sends_nothing(self, environment: Path) -> None:
@@ -74,18 +79,19 @@ class TestDeploy:
         deploy.main()
         assert (environment.read_text(), len(chain)) == (record, height)
 
-    def test_deploy__code_gone_or_other__deploys_anew(self, environment: Path) -> None:
+    def test_deploy__record_that_does_not_fit__refused_and_kept(self, environment: Path) -> None:
         deploy.main()
-        record = json.loads(environment.read_text())
+        record, height = json.loads(environment.read_text()), len(chain)
         record["code_hashes"]["market"] = "0x" + "00" * 32
         environment.write_text(json.dumps(record))
-        deploy.main()
-        assert json.loads(environment.read_text())["market"] != record["market"]
+        with pytest.raises(Refusal, match=r"code_hashes\.market: recorded 0x00"):
+            deploy.main()
+        assert (json.loads(environment.read_text()), len(chain)) == (record, height)
 
     def test_deploy__file_of_another_chain__refused(self, environment: Path) -> None:
         environment.parent.mkdir()
         environment.write_text(json.dumps({"chain_id": 1}))
-        with pytest.raises(SystemExit, match="of chain 1; this is 1337"):
+        with pytest.raises(Refusal, match="chain_id: recorded 1, given 1337"):
             deploy.main()
 
     def test_deploy__own_token__used_if_it_has_6_decimals(
@@ -96,18 +102,10 @@ class TestDeploy:
         assert Deployment.load(environment).payment_token == bourse.token.address
         assert TestUSD.at(bourse.token.address).decimals() == 6
 
-    def test_plan__simulated_on_a_public_chain__refused(
-        self, environment: Path, monkeypatch: Any
-    ) -> None:
-        assert not deploy.Order.from_environment(1).plan.allow_simulated
-        monkeypatch.setenv("ALLOW_SIMULATED", "1")
-        with pytest.raises(SystemExit, match="ALLOW_SIMULATED"):
-            deploy.Order.from_environment(1)
-
 
 class TestOrder:
     def test_order__little_said__everything_else_has_a_default(self, environment: Path) -> None:
-        plan = deploy.Order.from_environment(1337).plan
+        plan = Order.from_environment(1337, os.environ).plan(signer("deployer").address)
         treasury = signer("treasury").address
         assert (plan.governor, plan.pauser, plan.treasury) == (treasury,) * 3
         assert (plan.arbiters, plan.arbiter_threshold) == ((), 0)
@@ -150,23 +148,25 @@ class TestOrder:
         assert {name: written["constants"][name] for name in times} == times
         assert Timelock.at(written["timelock"]).getMinDelay() == 23
 
-    def test_order__without_treasury_or_auditors__refused(
+    def test_order__without_treasury_auditors_or_key__refused_at_once(
         self, environment: Path, monkeypatch: Any
     ) -> None:
-        for name in ("TREASURY_ADDRESS", "AUDITOR_ADDRESSES", "DEPLOYER_KEY_FILE"):
-            with monkeypatch.context() as without:
-                without.delenv(name)
-                with pytest.raises(KeyError, match=name):
-                    deploy.Order.from_environment(1337)
+        names = ("TREASURY_ADDRESS", "AUDITOR_ADDRESSES", "DEPLOYER_KEY_FILE")
+        for name in names:
+            monkeypatch.delenv(name)
+        with pytest.raises(Refusal) as refused:
+            deploy.main()
+        assert all(f"{name}: must be set" in str(refused.value) for name in names)
 
-    def test_deploy__creation_reverts__says_so_and_writes_nothing(
+    def test_deploy__creation_would_revert__says_so_and_sends_nothing(
         self, environment: Path, monkeypatch: Any
     ) -> None:
         monkeypatch.setenv("FEE_BPS", "1001")
-        # Ganache refuses it at once; other nodes mine it, and `settle` sees the status.
-        with pytest.raises(Exception, match="revert"):
+        height = len(chain)
+        with pytest.raises(Refusal, match="parameters: Parameters reverts: FeeTooHigh"):
             deploy.main()
         assert not environment.exists()
+        assert len(chain) == height
 
 
 class TestExport:
