@@ -7,9 +7,11 @@ import {IGpuMarket} from "../../contracts/interfaces/IGpuMarket.sol";
 import {IProviderRegistry} from "../../contracts/interfaces/IProviderRegistry.sol";
 import {IResale} from "../../contracts/interfaces/IResale.sol";
 import {OwnedWallet} from "../../contracts/mocks/OwnedWallet.sol";
+import {Acknowledgement} from "../../contracts/types/Acknowledgement.sol";
 import {Ask} from "../../contracts/types/Ask.sol";
 import {Attestation} from "../../contracts/types/Attestation.sol";
 import {Bid} from "../../contracts/types/Bid.sol";
+import {Revocation} from "../../contracts/types/Revocation.sol";
 import {Terms} from "../../contracts/types/Terms.sol";
 import {Timing} from "../../contracts/types/Timing.sol";
 import {Id, Typed} from "./Typed.sol";
@@ -44,14 +46,21 @@ contract Edges is World {
         for (uint256 i = 0; i < 2; ++i) _payIn(buyers[i], 100 * USD);
         _terms = _register(SHARED);
         Attestation[] memory list = new Attestation[](1);
-        (list[0].provider, list[0].device, list[0].deviceClass) = (providers[0], "device", SHARED);
-        (list[0].laneMilli, list[0].evidence) = (100, "evidence");
-        list[0].expiry = uint40(block.timestamp + 2 days);
-        bytes[][] memory signatures = new bytes[][](1);
-        signatures[0] = new bytes[](2);
-        for (uint256 i = 0; i < 2; ++i) signatures[0][i] = _sign(auditors[i], registryDomain, Typed.hash(list[0]));
+        list[0] = _attestation(providers[0]);
         vm.prank(buyers[1]);
-        registry.attest(list, signatures);
+        registry.attest(list, _byAuditors(Typed.hash(list[0])));
+    }
+
+    function _attestation(address provider) private view returns (Attestation memory attestation) {
+        (attestation.provider, attestation.device, attestation.deviceClass) = (provider, "device", SHARED);
+        (attestation.laneMilli, attestation.evidence) = (100, "evidence");
+        attestation.expiry = uint40(block.timestamp + 2 days);
+    }
+
+    function _byAuditors(bytes32 structHash) private returns (bytes[][] memory signatures) {
+        signatures = new bytes[][](1);
+        signatures[0] = new bytes[](2);
+        for (uint256 i = 0; i < 2; ++i) signatures[0][i] = _sign(auditors[i], registryDomain, structHash);
     }
 
     function _register(bytes32 deviceClass) private returns (uint64) {
@@ -170,5 +179,42 @@ contract Edges is World {
         registry.requestUnbonding(uint64(100 * USD));
         bytes4 reason = _sell(address(market), _pair(providers[0], buyers[0], block.timestamp + 3 hours), buyers[0]);
         require(reason == IProviderRegistry.BondTooLow.selector, "sold");
+    }
+
+    // ------------------------------------------------------------------ roles
+
+    function test_revocations__ofWhatIsRevoked__areRefused() external probed {
+        Revocation[] memory list = new Revocation[](1);
+        list[0] = Revocation("device", registry.deviceOf("device").expiry, "evidence");
+        bytes[][] memory signatures = _byAuditors(Typed.hash(list[0]));
+        registry.revoke(list, signatures);
+        require(registry.isLapsed(_terms), "its class sells nothing");
+        (bool done, bytes memory result) =
+            address(registry).call(abi.encodeCall(IProviderRegistry.revoke, (list, signatures)));
+        require(!done && bytes4(result) == IProviderRegistry.NotRevocable.selector, "revoked twice");
+    }
+
+    /// @dev Half of what is there is burned.
+    function test_auditors__bondedBelowTheRoleBond__loseAllOfIt() external probed {
+        _payInAndBond(auditors[2], 4 * USD);
+        (Attestation memory one, Attestation memory two) = (_attestation(providers[0]), _attestation(providers[1]));
+        bytes memory first = _sign(auditors[2], registryDomain, Typed.hash(one));
+        bytes memory second = _sign(auditors[2], registryDomain, Typed.hash(two));
+        vm.prank(stranger);
+        IArbitration(arbitration).proveAttestations(one, first, two, second);
+        require(registry.bondOf(auditors[2]).bonded == 0 && _balance(stranger) == 2 * USD, "half to whoever proves");
+    }
+
+    function test_operators__withoutABond__haveNothingToLose() external probed {
+        IGpuMarket.AskGroup[] memory groups = _pair(providers[0], buyers[0], block.timestamp + 3 hours);
+        Bid memory bid = groups[0].fills[0].bid;
+        (groups[0].ask.filler, bid.filler) = (stranger, stranger);
+        require(_sell(address(market), groups, buyers[0]) == 0, "sold");
+        bytes32 order = Typed.digest(marketDomain, Typed.hash(bid));
+        Acknowledgement memory word = Acknowledgement(order, 2, 1, uint40(block.timestamp - 1));
+        bytes memory signature = _sign(stranger, marketDomain, Typed.hash(word));
+        (bool done, bytes memory result) =
+            arbitration.call(abi.encodeCall(IArbitration.proveCancelledBid, (bid, word, signature)));
+        require(!done && bytes4(result) == IArbitration.NothingToSlash.selector, "slashed");
     }
 }
