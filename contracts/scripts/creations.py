@@ -24,7 +24,8 @@ BUILD = Path(__file__).resolve().parents[1] / "build" / "contracts"
 _ENCODER = Web3()
 """Of constructor arguments; it is connected to nothing."""
 _LINK = re.compile(r"__[A-Za-z0-9]+_+")
-_PUSH1, _PUSH20, _PUSH32 = 0x60, 0x73, 0x7F
+_PUSH1, _PUSH32 = 0x60, 0x7F
+WORD = 32
 _FIELDS = {contract: name for name, contract in CONTRACTS.items()}
 
 
@@ -141,17 +142,16 @@ def without_metadata(code: bytes) -> bytes:
     return code[: -2 - int.from_bytes(code[-2:], "big")]
 
 
-def holes(runtime: bytes) -> list[tuple[int, int]]:
-    """Offset and size of what a constructor fills into the code.
+def holes(runtime: bytes) -> list[int]:
+    """Offset of each word that a constructor fills into the code.
 
-    Immutables are pushed as 32 zero bytes, a library's own address as 20 in its first instruction.
-    No other zero takes that form: the optimiser writes it shorter.
+    Immutables, and a library's own address, are pushed as 32 zero bytes. No other zero takes that
+    form: the optimiser writes it shorter.
     """
     found, at = [], 0
     while at < len(runtime):
         size = runtime[at] - _PUSH1 + 1 if _PUSH1 <= runtime[at] <= _PUSH32 else 0
-        is_hole = runtime[at] == _PUSH32 or (runtime[at] == _PUSH20 and at == 0)
-        if is_hole and not any(runtime[at + 1 : at + 1 + size]):
-            found.append((at + 1, size))
+        if size == WORD and runtime[at + 1 : at + 1 + WORD] == bytes(WORD):
+            found.append(at + 1)
         at += 1 + size
     return found

@@ -17,6 +17,7 @@ from web3.exceptions import TransactionNotFound
 from contracts.protocol.eip712 import ZERO_ADDRESS, Domain, checksum
 from contracts.protocol.hashing import keccak
 from contracts.scripts.creations import (
+    WORD,
     Artefact,
     Creation,
     address_of_creation,
@@ -62,12 +63,12 @@ def code_reasons(web3: Web3, creation: Creation) -> list[str]:
     actual, wanted = without_metadata(actual), without_metadata(creation.runtime)
     found = holes(wanted)
     masked = bytearray(actual)
-    for start, size in found:
-        masked[start : start + size] = bytes(size)
+    for start in found:
+        masked[start : start + WORD] = bytes(WORD)
     if bytes(masked) != wanted:
         return [f"{place} has other code than the compiled {creation.contract}"]
     known = immutables(creation, web3.eth.chain_id)
-    values = (actual[start : start + size].rjust(32, b"\0") for start, size in found)
+    values = (actual[start : start + WORD] for start in found)
     strange = {value.hex() for value in values if value not in known}
     return [f"{place} has an immutable that is not of the plan: 0x{value}" for value in strange]
 
@@ -99,7 +100,7 @@ def _flat(values: Sequence[Any]) -> list[Any]:
 
 
 def _word(value: str | int) -> bytes:
-    return (int(value, 16) if isinstance(value, str) else int(value)).to_bytes(32, "big")
+    return (int(value, 16) if isinstance(value, str) else int(value)).to_bytes(WORD, "big")
 
 
 # ---------------------------------------------------------------------- creating transaction
