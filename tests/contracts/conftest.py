@@ -32,6 +32,14 @@ def _verify_without_immutables(address: str, expected: str, language: str) -> bo
 brownie_contract._verify_deployed_code = _verify_without_immutables
 
 
+LONG = {"test_protocol.py", "test_exits.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, or of two workers one would wait for the other in the end."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def few_requests() -> None:
     """Brownie asks the node only what it needs."""
