@@ -76,6 +76,7 @@ class Node:
     def __init__(self) -> None:
         self._url = str(web3.provider.endpoint_uri)
         self._session = requests.Session()
+        self._session.trust_env = False  # else every request reads the environment for proxies
 
     def rpc(self, method: str, *params: Any) -> Any:
         answer = self._answer(method, *params)
