@@ -189,7 +189,10 @@ def rule_10__whole_steps_until_the_freeze(step: Step) -> None:
         before = step.before.get(label, (0,) * 6)[0]
         if units != before and step.now + FREEZE >= parts.start:
             grows = step.name == "fill" and units > before
-            split = step.name == "split" and step.caller == label[2] and 0 < units < before
+            shrinks = 0 < units < before
+            # A tail cut off exactly FREEZE ahead is born where it may not move any more.
+            tail = before < units and parts.start == step.now + FREEZE
+            split = step.name == "split" and step.caller == label[2] and (shrinks or tail)
             ends = step.name == "close" and units == 0
             assert grows or split or ends, (step.name, label, before, units)
 
