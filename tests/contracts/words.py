@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ def reason(name: str) -> str:
 
 
 def reverts(error: str, *values: Any) -> Any:
-    """The call inside reverts with this custom error and these values."""
-    return brownie.reverts(f"{error}: {', '.join(map(_as_brownie_shows, values))}")
+    """The call inside reverts with this custom error and these values; `...` is any number."""
+    if ... not in values:
+        return brownie.reverts(f"{error}: {', '.join(map(_as_brownie_shows, values))}")
+    shown = (r"\d+" if v is ... else re.escape(_as_brownie_shows(v)) for v in values)
+    return brownie.reverts(revert_pattern=f"^{error}: {', '.join(shown)}$")
 
 
 def _as_brownie_shows(value: Any) -> str:

@@ -283,7 +283,7 @@ class TestChallengeRefused:
         lease = court.running()
         court.claim(lease, 1_000)
         at(court.case(lease)[4])
-        court.refused(lease, lambda: court.challenge(lease), "StageOver")
+        court.refused(lease, lambda: court.challenge(lease), "StageOver", court.case(lease)[4], ...)
 
     def test_challenge__no_money__refused(self, court: Court) -> None:
         lease = court.running()

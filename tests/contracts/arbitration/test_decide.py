@@ -280,7 +280,9 @@ class TestInconclusive:
         """A final voucher that the provider held back is no way out of a verdict."""
         lease = challenged(court)
         court.redeem(lease, 1_000, is_final=True)
-        court.refused(lease, lambda: court.resolve(lease), "StageNotOver")
+        court.refused(
+            lease, lambda: court.resolve(lease), "StageNotOver", court.case(lease)[4], ...
+        )
         moved = court.moved(lambda: court.decide(lease, FRAUD))
         assert moved["bond of provider"] == -PRICE - FEE
 

@@ -50,7 +50,7 @@ class TestRefused:
     def test_decide__too_late__refused(self, court: Court) -> None:
         lease = challenged(court)
         at(court.case(lease)[4])
-        court.refused(lease, lambda: court.decide(lease, 1), "StageOver")
+        court.refused(lease, lambda: court.decide(lease, 1), "StageOver", court.case(lease)[4], ...)
 
     @pytest.mark.parametrize("outcome", [0, 5, 9, 255])
     def test_decide__unknown_outcome__refused(self, court: Court, outcome: int) -> None:

@@ -206,7 +206,7 @@ class TestAnswerRefused:
         lease = court.running()
         court.no_show(lease)
         at(court.case(lease)[4])
-        court.refused(lease, lambda: court.answer(lease), "StageOver")
+        court.refused(lease, lambda: court.answer(lease), "StageOver", court.case(lease)[4], ...)
 
     def test_answer__voucher_of_another_lease__refused(self, court: Court) -> None:
         lease, other = court.lease(), court.running("other")

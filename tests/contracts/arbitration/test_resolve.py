@@ -203,8 +203,12 @@ class TestRefused:
         lease, other = court.lease(), court.running("other")
         court.claim(lease, 5)
         at(court.case(lease)[4] - 5)
-        court.refused(lease, lambda: court.resolve(lease), "StageNotOver")
+        court.refused(
+            lease, lambda: court.resolve(lease), "StageNotOver", court.case(lease)[4], ...
+        )
         court.challenge(lease)
         at(court.case(lease)[4] - 5)
-        court.refused(lease, lambda: court.resolve(lease), "StageNotOver")
+        court.refused(
+            lease, lambda: court.resolve(lease), "StageNotOver", court.case(lease)[4], ...
+        )
         assert court.case(other)[0] == 0
