@@ -330,8 +330,9 @@ abstract contract RegistryActions is AccountActions {
         if (caller != state.provider && block.timestamp < state.expiry && !revoked) return false;
         IProviderRegistry.Capacity memory capacity = registry.capacityOf(state.provider, state.deviceClass);
         uint256 left = uint256(capacity.lanes) * capacity.laneMilli - 1_000;
-        if (capacity.lastSoldEnd <= block.timestamp) return true;
         (uint256 from, uint256 to) = (block.timestamp / 1 hours, _hourAfter(capacity.lastSoldEnd));
+        // Until the hour is over, what ended in it and is not closed holds its lanes.
+        if (to <= from) return true;
         uint256[] memory needs = _needs(state.provider, state.deviceClass, from, to);
         for (uint256 i = 0; i < needs.length; ++i) if (needs[i] > left) return false;
         return true;
