@@ -12,7 +12,7 @@ A crash after the signature is stored is harmless: the next flush sends the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -246,14 +246,7 @@ def _next_queued(address: str) -> _Intent | None:
 def _unsent(address: str) -> list[_Signed]:
     """Signed, and not known to have reached a node lately; in nonce order."""
     with session_scope() as session:
-        rows = session.scalars(
-            select(ChainTransaction)
-            .where(
-                ChainTransaction.signer == address,
-                ChainTransaction.status == TransactionStatus.SIGNED,
-            )
-            .order_by(ChainTransaction.nonce)
-        ).all()
+        rows = _on_their_way(session, address)
         since = datetime.now(UTC) - timedelta(seconds=RESEND_AFTER_S)
         if all(row.sent_at is not None and row.sent_at > since for row in rows):
             return []
@@ -263,15 +256,7 @@ def _unsent(address: str) -> list[_Signed]:
 def _stuck(address: str, after_s: int) -> _Stuck | None:
     """The signed transaction with the lowest nonce, if its last version is older than that."""
     with session_scope() as session:
-        row = session.scalars(
-            select(ChainTransaction)
-            .where(
-                ChainTransaction.signer == address,
-                ChainTransaction.status == TransactionStatus.SIGNED,
-            )
-            .order_by(ChainTransaction.nonce)
-            .limit(1)
-        ).first()
+        row = next(iter(_on_their_way(session, address)), None)
         if row is None or row.nonce is None:
             return None
         if int(str(row.attempts[-1]["at"])) + after_s > int(datetime.now(UTC).timestamp()):
@@ -279,6 +264,18 @@ def _stuck(address: str, after_s: int) -> _Stuck | None:
         call = Call(row.signer, row.to, bytes(row.data), row.value)
         fees = Fees(row.max_fee or 0, row.max_priority_fee or 0)
         return _Stuck(row.id, call, row.nonce, row.gas or 0, fees, hashes_of(row))
+
+
+def _on_their_way(session: Session, address: str) -> Sequence[ChainTransaction]:
+    """Signed and not mined, in nonce order."""
+    return session.scalars(
+        select(ChainTransaction)
+        .where(
+            ChainTransaction.signer == address,
+            ChainTransaction.status == TransactionStatus.SIGNED,
+        )
+        .order_by(ChainTransaction.nonce)
+    ).all()
 
 
 def _keep(row: ChainTransaction, raw: bytes, hash_: str, fees: Fees) -> None:
