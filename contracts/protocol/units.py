@@ -65,6 +65,15 @@ def lots(milli: int, seconds: int) -> Lots:
     return Lots(total // LOT_GPU_MS)
 
 
+def whole_lots(milli: int, seconds: int) -> Seconds:
+    """The shortest duration from ``seconds`` on that makes whole lots of ``milli``: 1206 for 1200
+    and 1000. Returns ``seconds`` where ``milli`` is not positive, for others to refuse."""
+    if milli <= 0:
+        return Seconds(seconds)
+    step = _smallest_duration(milli)
+    return Seconds(-(-seconds // step) * step)
+
+
 def price_ticks(price: int, field: str = "price_per_gpu_hour") -> int:
     """A price in ticks; refuses what is not a positive multiple of the tick."""
     if price <= 0 or price % TICK:

@@ -20,6 +20,7 @@ from contracts.protocol.units import (
     payment_down,
     price_ticks,
     share_down,
+    whole_lots,
 )
 
 series = st.builds(
@@ -66,6 +67,15 @@ def test_lots__of_the_smallest_positions__is_whole(milli: int, seconds: int) -> 
 def test_lots__of_a_broken_size__names_the_nearest_valid_one() -> None:
     with pytest.raises(ProtocolError, match="250 milli x 72 s"):
         lots(250, 70)
+
+
+@pytest.mark.parametrize(
+    ("milli", "seconds", "whole"),
+    [(1000, 1200, 1206), (1000, 1206, 1206), (250, 1, 72), (1, 3600, 3600), (0, 7, 7)],
+)
+def test_whole_lots__of_any_duration__rounds_up(milli: int, seconds: int, whole: int) -> None:
+    """What somebody asks for is within what is bought."""
+    assert whole_lots(milli, seconds) == whole
 
 
 def test_price_ticks__off_the_tick__names_the_nearest_valid_one() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from contracts.protocol.amounts import format_tokens, parse_duration, parse_tokens
 from contracts.protocol.series import parse_isolation
+from contracts.protocol.units import whole_lots
 from contracts.protocol.wire import to_hex
 from marketplace_api.cli.buying import BidPlan, buy
 from marketplace_api.cli.commands.market import DEFAULT_CLASS, DeviceClass
@@ -26,7 +27,7 @@ from marketplace_api.cli.wallet import next_slot, open_desk
 from marketplace_api.client import AcceptedTerms, Supply, Wish, new_ask, sign_order
 
 MaxPrice = Annotated[str, typer.Option(help="Most tokens per GPU-hour, e.g. 2.00.")]
-Duration = Annotated[str, typer.Option(help="How long: 72s, 20m, 1h.")]
+Duration = Annotated[str, typer.Option(help="How long: 72s, 20m, 1h; rounded up to lots.")]
 ReservationFee = Annotated[int, typer.Option(help="Most kept of unused time, in 0.01 %.")]
 SlaCredit = Annotated[int, typer.Option(help="Least credit for missed time, in 0.01 %.")]
 Notice = Annotated[
@@ -74,7 +75,7 @@ def bid(
     wish = Wish(
         device_class=device_class,
         milli=milli,
-        duration=parse_duration(duration, "duration"),
+        duration=whole_lots(milli, parse_duration(duration, "duration")),
         max_price_per_gpu_hour=parse_tokens(max_price, "max_price"),
         min_isolation=parse_isolation(isolation),
         start=start,
