@@ -45,7 +45,7 @@ def failed_test(folder: Path, contract: str) -> str:
     chosen = next((tests for files, tests in PARTS if stem in files), ANYTHING_ELSE)
     brownie = folder / "contracts" / "toolchain" / "brownie"
     environment = {**os.environ, "GPUBOURSE_HOME": str(folder / ".gpubourse")}
-    for tests in (*chosen, *ALWAYS):
+    for tests in (*ALWAYS, *chosen):  # the quick ones first
         path = Path("tests") / "contracts" / tests
         if not (folder / path).exists():
             continue

@@ -27,7 +27,7 @@ from marketplace_api.cli.wallet import next_slot, open_desk
 from marketplace_api.client import AcceptedTerms, Supply, Wish, new_ask, sign_order
 
 MaxPrice = Annotated[str, typer.Option(help="Most tokens per GPU-hour, e.g. 2.00.")]
-Duration = Annotated[str, typer.Option(help="How long: 72s, 20m, 1h; rounded up to lots.")]
+Duration = Annotated[str, typer.Option(help="How long: 72s, 20m, 1h; made whole lots.")]
 ReservationFee = Annotated[int, typer.Option(help="Most kept of unused time, in 0.01 %.")]
 SlaCredit = Annotated[int, typer.Option(help="Least credit for missed time, in 0.01 %.")]
 Notice = Annotated[
@@ -75,7 +75,7 @@ def bid(
     wish = Wish(
         device_class=device_class,
         milli=milli,
-        duration=whole_lots(milli, parse_duration(duration, "duration")),
+        duration=_nearly(milli, parse_duration(duration, "duration")),
         max_price_per_gpu_hour=parse_tokens(max_price, "max_price"),
         min_isolation=parse_isolation(isolation),
         start=start,
@@ -160,3 +160,9 @@ def orders(
         ("sequence", "side", "status", "reason", "digest"),
         [(o.sequence, o.side, o.status, o.reason or "-", o.digest) for o in found],
     )
+
+
+def _nearly(milli: int, seconds: int) -> int:
+    """Rounded up to whole lots; where that adds more than a tenth, left to be refused by name."""
+    whole = whole_lots(milli, seconds)
+    return whole if 10 * (whole - seconds) <= seconds else seconds

@@ -113,6 +113,17 @@ def test_bid__yes__signs_exact_integers(run: Run, api: FakeApi):
     assert (event["event"], event["sequence"], event["most_cost"]) == ("accepted", 1, 50_000)
 
 
+@pytest.mark.parametrize(("asked", "bought"), [("20m", 1206), ("1206s", 1206), ("1h", 3600)])
+def test_bid__nearly_whole_lots__is_rounded_up(
+    run: Run, api: FakeApi, asked: str, bought: int
+) -> None:
+    """As long as that adds no more than a tenth."""
+    assert run(*BID, "--duration", asked, "--yes", "--json").code == 0
+    (bid,) = api.orders
+    assert isinstance(bid, Bid)
+    assert bid.max_duration == bought
+
+
 def test_bid__again__takes_the_next_nonce(run: Run, api: FakeApi, home: Path):
     """Counted at home and against the orders that the API knows."""
     run(*BID, "--yes", "--json")
