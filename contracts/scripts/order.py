@@ -62,6 +62,8 @@ class Order:
     max_gas_price: int | None
     """In wei."""
     verify_only: bool
+    allow_unproven: bool
+    """Verify code also where the transaction that created it is not to be had."""
 
     @classmethod
     def from_environment(cls, chain_id: int, environment: Mapping[str, str]) -> Order:
@@ -82,7 +84,7 @@ class Order:
             Path(key_file) if key_file else None,
             given,
             _gwei(cap) if cap else None,
-            _yes(environment.get("VERIFY_ONLY", "")),
+            *(_switch(environment, name) for name in ("VERIFY_ONLY", "ALLOW_UNPROVEN")),
         )
 
     @property
@@ -136,7 +138,10 @@ class Order:
 
 def _parsed(name: str, text: str) -> Any:
     if name in GROUPS:
-        return tuple(_address(item) for item in text.split(",") if item.strip())
+        members = tuple(_address(item) for item in text.split(",") if item.strip())
+        if not members:
+            raise ValueError(f"at least one address; given {text}")
+        return members
     if name in (*NUMBERS, *TIMES):
         return _not_negative(text)
     return _yes(text) if name == "allow_simulated" else _address(text)
@@ -166,5 +171,16 @@ def _gwei(text: str) -> int:
     return int(whole or "0") * GWEI + int(fraction.ljust(9, "0"))
 
 
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    try:
+        return _yes(environment.get(name, ""))
+    except ValueError as error:
+        raise Refusal("these cannot be read:", [f"{name}: {error}"]) from error
+
+
 def _yes(text: str) -> bool:
-    return text.strip().lower() in ("1", "true", "yes")
+    """Whoever writes `on` must not be told no."""
+    said = text.strip().lower()
+    if said not in ("", "0", "1", "true", "false", "yes", "no"):
+        raise ValueError(f"1 or 0; given {text}")
+    return said in ("1", "true", "yes")

@@ -62,7 +62,7 @@ def deploy(web3: Web3, order: Order) -> Json:
     sender = Sender(web3, signer, file, journal, order.max_gas_price)
     block = sender.carry_out(wanted)
     written = _record(web3, plan, journal, wanted, block, sender)
-    reasons = _reasons(web3, plan, wanted, written)
+    reasons = _reasons(web3, plan, wanted, written, is_proof_needed=False)
     reasons = reasons or state_changes(web3, plan, record.places_of(written))
     if reasons:
         raise Refusal(f"{file}: what was created is not what was planned:", reasons)
@@ -142,7 +142,7 @@ def verify_record(web3: Web3, order: Order, known: Json) -> None:
     """Compare the recorded contracts with the compiled ones; raises `Refusal` where they differ."""
     plan = record.plan_of(known)
     wanted = creations(plan, known["deployer"], known["first_nonce"])
-    reasons = _reasons(web3, plan, wanted, known)
+    reasons = _reasons(web3, plan, wanted, known, is_proof_needed=not order.allow_unproven)
     if reasons:
         raise Refusal(f"{order.file}: does not fit; nothing was sent. {record.ANEW}", reasons)
     if not order.verify_only:  # a crash between record and journal leaves both
@@ -154,12 +154,19 @@ def verify_record(web3: Web3, order: Order, known: Json) -> None:
     ]
     print(f"{order.file}: {len(known['code_hashes'])} contracts verified on chain {order.chain_id}")
     if unproven:
-        print(f"  the node does not have the creating transactions of: {', '.join(unproven)}")
+        print(f"  NOT PROVEN, by the transactions that created them: {', '.join(unproven)}")
     for change in state_changes(web3, plan, record.places_of(known)):
         print(f"  changed since: {change}")
 
 
-def _reasons(web3: Web3, plan: Plan, wanted: tuple[Creation, ...], known: Json) -> list[str]:
+def _reasons(
+    web3: Web3,
+    plan: Plan,
+    wanted: tuple[Creation, ...],
+    known: Json,
+    *,
+    is_proof_needed: bool,
+) -> list[str]:
     """What speaks against a deployment, the plainest first."""
     places = record.places_of(known)
     reasons = [
@@ -180,8 +187,17 @@ def _reasons(web3: Web3, plan: Plan, wanted: tuple[Creation, ...], known: Json) 
         if known["code_hashes"].get(name) != (hash_ := code_hash(web3, address))
     ]
     for item in wanted:
-        reasons += _creation_reasons(web3, item, known["transactions"].get(item.name)) or []
+        found = _creation_reasons(web3, item, known["transactions"].get(item.name))
+        reasons += [_unproven(item)] if found is None and is_proof_needed else found or []
     return reasons or view_reasons(web3, plan, places)
+
+
+def _unproven(item: Creation) -> str:
+    """Code alone does not tell: another constructor may have left anything in the storage."""
+    return (
+        f"transactions.{item.name}: the transaction that created it must be recorded, and the node "
+        "must have it; ALLOW_UNPROVEN=1 goes on without"
+    )
 
 
 def _creation_reasons(web3: Web3, item: Creation, transaction: str | None) -> list[str] | None:

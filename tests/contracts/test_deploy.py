@@ -199,6 +199,30 @@ class TestRerun:
         assert "changed since" not in said
         assert "does not have" not in said
 
+    @pytest.mark.parametrize("told", [{}, {"market": "0x" + "07" * 32}])
+    def test_verify_only__creations_not_to_be_had__refused_or_named(
+        self, web3: Web3, standing: Environment, tmp_path: Path, capsys: Any, told: dict[str, str]
+    ) -> None:
+        """Storage may have been set up by another constructor with the same code."""
+        known = json.loads(Path(standing["DEPLOYMENT_FILE"]).read_text())
+        known["transactions"] = told
+        file = tmp_path / "theirs.json"
+        file.write_text(json.dumps(known))
+        asked = {"DEPLOYMENT_FILE": str(file), "VERIFY_ONLY": "1"}
+        with pytest.raises(Refusal, match=r"transactions\.market: .*ALLOW_UNPROVEN=1"):
+            rollout.run(web3, asked)
+        rollout.run(web3, asked | {"ALLOW_UNPROVEN": "1"})
+        assert "NOT PROVEN" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("variable", "given"), [("VERIFY_ONLY", "on"), ("ARBITER_ADDRESSES", ",")]
+    )
+    def test_order__values_that_say_nothing__refused(
+        self, web3: Web3, complete: Environment, variable: str, given: str
+    ) -> None:
+        with pytest.raises(Refusal, match=f"{variable}: .*given {given}"):
+            rollout.run(web3, complete | {variable: given})
+
     def test_verify_only__no_record__refused(self, web3: Web3, complete: Environment) -> None:
         assert "no such file" in refusal(web3, {**complete, "VERIFY_ONLY": "1"})
 
