@@ -21,6 +21,8 @@ OUT_OF_RANGE = [
     ({"challenge": 2 * DAY + 1}, (6 * DAY + 1, 6 * DAY)),
     ({"response": 2 * DAY + 1}, (6 * DAY + 1, 6 * DAY)),
     ({"verdict": 4 * DAY + 1}, (6 * DAY + 1, 6 * DAY)),
+    ({"challenge": 2**32 - 1}, (2**32 - 1 + 3 * DAY, 6 * DAY)),
+    ({"response": 2**32 - 1}, (2**32 - 1 + 3 * DAY, 6 * DAY)),
 ]
 
 

@@ -11,6 +11,7 @@ from bourse import H100, HOUR, PRICE, USD, Fill
 from brownie import chain
 
 from contracts.bindings.tuples import as_tuple
+from contracts.protocol.eip712 import Domain, digest
 from contracts.protocol.hashing import keccak
 from contracts.protocol.series import device_hash
 from contracts.protocol.typed_data import (
@@ -171,6 +172,16 @@ class TestCancelled:
         assert tx.events["Slashed"]["amount"] == 1
 
 
+def evidence_of(tx: Any) -> bytes:
+    """What the proof and the slash name alike."""
+    proven, slashed = (
+        bytes.fromhex(str(tx.events[name]["evidence"]).removeprefix("0x"))
+        for name in ("RoleEquivocationProven", "Slashed")
+    )
+    assert proven == slashed
+    return proven
+
+
 class TestVerdicts:
     @pytest.fixture
     def lease(self, court: Court) -> Lease:
@@ -195,6 +206,14 @@ class TestVerdicts:
     def test_prove_verdicts__two_outcomes__half_to_prover(self, court: Court, lease: Lease) -> None:
         moved = court.moved(lambda: self.prove(court, self.pair(court, lease)))
         assert moved == {"bond of arbiter3": -ROLE_BOND, "stranger": HALF, "burned": HALF}
+
+    def test_prove_verdicts__evidence__names_both_words_in_their_order(
+        self, court: Court, lease: Lease
+    ) -> None:
+        first, second = self.pair(court, lease)
+        domain = Domain(chain.id, court.call.address)
+        tx = self.prove(court, (first, second))
+        assert evidence_of(tx) == keccak(digest(first, domain) + digest(second, domain))
 
     def test_prove_verdicts__unbonding__slashed_too(self, court: Court, lease: Lease) -> None:
         court.bourse.registry.requestUnbonding(ROLE_BOND - 3, court.bourse.sends("arbiter3"))
@@ -300,6 +319,14 @@ class TestAttestations:
         pair = self.pair(court)
         moved = court.moved(lambda: self.prove(court, pair))
         assert moved == {"bond of auditor3": -ROLE_BOND, "stranger": HALF, "burned": HALF}
+
+    def test_prove_attestations__evidence__names_both_words_in_their_order(
+        self, court: Court
+    ) -> None:
+        first, second = self.pair(court)
+        domain = court.bourse.registry_domain
+        tx = self.prove(court, (first, second))
+        assert evidence_of(tx) == keccak(digest(first, domain) + digest(second, domain))
 
     def test_prove_attestations__one_expiry__slashed(self, court: Court) -> None:
         first, second = self.pair(court, evidence=keccak(b"other"))
