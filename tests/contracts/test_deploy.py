@@ -214,15 +214,6 @@ class TestRerun:
         rollout.run(web3, asked | {"ALLOW_UNPROVEN": "1"})
         assert "NOT PROVEN" in capsys.readouterr().out
 
-    @pytest.mark.parametrize(
-        ("variable", "given"), [("VERIFY_ONLY", "on"), ("ARBITER_ADDRESSES", ",")]
-    )
-    def test_order__values_that_say_nothing__refused(
-        self, web3: Web3, complete: Environment, variable: str, given: str
-    ) -> None:
-        with pytest.raises(Refusal, match=f"{variable}: .*given {given}"):
-            rollout.run(web3, complete | {variable: given})
-
     def test_verify_only__no_record__refused(self, web3: Web3, complete: Environment) -> None:
         assert "no such file" in refusal(web3, {**complete, "VERIFY_ONLY": "1"})
 

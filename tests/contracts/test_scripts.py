@@ -148,6 +148,15 @@ class TestOrder:
         assert {name: written["constants"][name] for name in times} == times
         assert Timelock.at(written["timelock"]).getMinDelay() == 23
 
+    @pytest.mark.parametrize(
+        ("variable", "given"), [("VERIFY_ONLY", "on"), ("ARBITER_ADDRESSES", ",")]
+    )
+    def test_order__values_that_say_nothing__refused(
+        self, environment: Path, variable: str, given: str
+    ) -> None:
+        with pytest.raises(Refusal, match=f"{variable}: .*given {given}"):
+            Order.from_environment(1337, {**os.environ, variable: given})
+
     def test_order__without_treasury_auditors_or_key__refused_at_once(
         self, environment: Path, monkeypatch: Any
     ) -> None:
